@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from mrbench.measure.repeats import pooled, sample
+from mrbench.measure.repeats import pooled, ratio_of, sample
 from mrbench.measure.student import t_quantile, t_tail
 
 FALSE_ALARMS = 0.01  # of a whole series without a change
@@ -26,7 +26,6 @@ NEIGHBOURS, OUTLIER = 5, 4.0  # of these values' median, at most so many deviati
 FEW = 20  # values, among fewer of which outliers come in no groups and no correlation is known
 SIGMA = 0.6745 * math.sqrt(2)  # median of |difference| of two normal values of deviation 1
 SMALLEST = 1e-4  # deviation: equal values have noise all the same
-LARGEST = 700.0  # logarithm of a ratio: runs may claim speeds whose ratio no float can hold
 PROFILE = 7.35  # likelihood ratio of a place, 95 %: Hansen, Econometrica 68 (2000) 575-603
 
 
@@ -107,8 +106,7 @@ def _correlation(rest: Sequence[float], means: int) -> float:
 
 
 def _ratios(change: float, reach: float) -> tuple[float, float, float]:
-    low, ratio, high = (math.exp(min(change + x, LARGEST)) for x in (-reach, 0, reach))
-    return ratio, low, high
+    return ratio_of(change), ratio_of(change - reach), ratio_of(change + reach)
 
 
 class _Series:

@@ -22,6 +22,7 @@ from mrbench.measure.student import t_quantile, t_tail
 from mrbench.model.measurement import Interval, Repeats
 
 LEVEL = 0.95
+LARGEST = 700.0  # logarithm
 MANY = 5  # degrees of freedom, beside which one side's single one makes Welch's interval too short
 
 
@@ -135,6 +136,11 @@ def sample(values: Sequence[float]) -> Sample:
 def log_sample(rates: Sequence[float]) -> Sample:
     """Make the sample of runs by the logarithms of their throughput, all above zero."""
     return sample([math.log(rate) for rate in rates])
+
+
+def ratio_of(change: float) -> float:
+    """Return the ratio of this logarithm, or 1e304: runs may claim speeds whose ratio overflows."""
+    return math.exp(min(change, LARGEST))
 
 
 def welch(base: Sample, new: Sample, *, least: float = 0.0) -> Difference:

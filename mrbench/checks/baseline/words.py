@@ -5,14 +5,13 @@ from collections.abc import Sequence
 
 from mrbench.checks.baseline.runs_needed import MOST
 from mrbench.checks.baseline.verdict import Judgement, Terms
-from mrbench.measure.repeats import Sample
+from mrbench.measure.repeats import Sample, ratio_of
 from mrbench.measure.student import t_quantile
 from mrbench.model.comparison import Difference
 from mrbench.model.work import Unit, rate_name
 from mrbench.text import counted, first_few, four_digits
 
 FEW = 4  # facts that a line names
-LARGEST = 700.0  # the exponential of more is none
 ENOUGH = 10  # runs of a baseline, beyond which more of them help little
 
 
@@ -28,7 +27,7 @@ def signed(change: float) -> str:
 
 def compared(judgement: Judgement, base: Sample, new: Sample, terms: Terms, unit: Unit) -> str:
     """Say what came out, and of what."""
-    speed = f"{four_digits(_exp(base.mean))} {rate_name(unit)}"
+    speed = f"{four_digits(ratio_of(base.mean))} {rate_name(unit)}"
     text = f"{_percent(judgement.change)} of the baseline's {speed}"
     if judgement.low is not None and judgement.high is not None:
         text += f" ({share(judgement.confidence)} interval {_percent(judgement.low)} to"
@@ -112,14 +111,14 @@ def figures(
     was judged, 90 % at the first look. noise: one run's standard deviation, a share.
     """
     known: dict[str, float | None] = {
-        "throughput": _exp(new.mean),
-        "baseline_throughput": _exp(base.mean),
+        "throughput": ratio_of(new.mean),
+        "baseline_throughput": ratio_of(base.mean),
         "repeats": new.count,
         "baseline_repeats": base.count,
         "margin": terms.margin,
-        "ratio": _exp(judgement.change),
-        "ratio_low": None if judgement.low is None else _exp(judgement.low),
-        "ratio_high": None if judgement.high is None else _exp(judgement.high),
+        "ratio": ratio_of(judgement.change),
+        "ratio_low": None if judgement.low is None else ratio_of(judgement.low),
+        "ratio_high": None if judgement.high is None else ratio_of(judgement.high),
         "ratio_confidence": None if judgement.low is None else judgement.confidence,
         "noise": math.sqrt(new.variance) if new.freedom else None,
         "noise_freedom": new.freedom,
@@ -131,15 +130,10 @@ def figures(
     if new.freedom:
         noise = math.sqrt(max(new.variance, terms.floor**2))
         reach = t_quantile(new.freedom) * noise / math.sqrt(new.count)
-        known["throughput_low"] = _exp(new.mean - reach)
-        known["throughput_high"] = _exp(new.mean + reach)
+        known["throughput_low"] = ratio_of(new.mean - reach)
+        known["throughput_high"] = ratio_of(new.mean + reach)
     return {name: value for name, value in known.items() if value is not None}
 
 
 def _percent(change: float) -> str:
-    return f"{100 * _exp(change):.1f} %"
-
-
-def _exp(value: float) -> float:
-    """Return the exponential; records may claim speeds whose ratio no float can hold."""
-    return math.exp(min(value, LARGEST))
+    return f"{100 * ratio_of(change):.1f} %"
