@@ -1,4 +1,4 @@
-"""How findings are printed: in columns, as JSON, as JUnit's XML, and for GitHub Actions.
+"""How findings are printed: in columns, as JSON or JUnit's XML, for GitHub and other services.
 
 GitHub reads annotations from stdout and the step's summary from a file that it names; how texts are
 escaped: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands.
@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TextIO
@@ -19,6 +19,7 @@ from mrbench.console.report import place_of, print_report
 from mrbench.errors import CheckFailed, Inconclusive, UnavailableError
 from mrbench.files import refusal
 from mrbench.model.finding import Finding, Outcome, count
+from mrbench.model.work import rate_name
 from mrbench.text import counted, one_line
 
 # In the order in which they are counted out, and the code that each makes the command end with.
@@ -211,7 +212,40 @@ def _file(name: str) -> str:
     return str(whole.relative_to(root)) if whole.is_relative_to(root) else name
 
 
+def write_bencher(findings: Sequence[Finding], out: TextIO, _command: str) -> None:
+    """Write Bencher Metric Format: the throughput of each series, with its 95 % interval."""
+    metrics = {finding.subject: {"throughput": metric} for finding, metric in _metrics(findings)}
+    out.write(json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_github_action_benchmark(findings: Sequence[Finding], out: TextIO, _command: str) -> None:
+    """Write what its tool `customBiggerIsBetter` reads; range: half of the 95 % interval."""
+    entries = []
+    for finding, metric in _metrics(findings):
+        value, unit = metric["value"], rate_name(finding.unit or "images")
+        entry = {"name": finding.subject, "unit": unit, "value": value, "extra": finding.text}
+        if "lower_value" in metric:
+            half = max(value - metric["lower_value"], metric["upper_value"] - value)
+            entry["range"] = f"\u00b1 {half:.3g}"
+        entries.append(entry)
+    out.write(json.dumps(entries, indent=1, ensure_ascii=False) + "\n")
+
+
+def _metrics(findings: Sequence[Finding]) -> Iterator[tuple[Finding, dict[str, float]]]:
+    """Yield the findings that have a number, each with that and its interval as Bencher's keys."""
+    keys = {"value": "", "lower_value": "_low", "upper_value": "_high"}
+    for finding in findings:
+        metric = {key: finding.figures.get(f"throughput{end}") for key, end in keys.items()}
+        if metric["value"] is not None:
+            yield finding, {key: value for key, value in metric.items() if value is not None}
+
+
 Write = Callable[[Sequence[Finding], TextIO, str], None]  # str: of which command
+# Files in which services that draw throughput over time take the numbers of `check --baseline`.
+EXPORTS: dict[str, Write] = {
+    "github-action-benchmark": write_github_action_benchmark,
+    "bencher": write_bencher,
+}
 FORMATS: dict[str, Write] = {
     "plain": write_plain,
     "json": write_json,

@@ -24,9 +24,9 @@ def add_formats(parser: argparse.ArgumentParser) -> None:
 def print_findings(findings: Sequence[Finding], args: argparse.Namespace) -> int:
     """Print and write the findings as the arguments ask; return their exit code."""
     if args.junit:
-        _write("junit", findings, args.junit, args.command)
+        write_file(reporters.write_junit, findings, args.junit, args.command)
     if args.json and args.json != "-":
-        _write("json", findings, Path(args.json), args.command)
+        write_file(reporters.write_json, findings, Path(args.json), args.command)
     shown = "json" if args.json == "-" else args.format
     if shown != "plain" and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # what readers of these formats expect
@@ -34,8 +34,11 @@ def print_findings(findings: Sequence[Finding], args: argparse.Namespace) -> int
     return reporters.exit_code(findings)
 
 
-def _write(form: str, findings: Sequence[Finding], path: Path, command: str) -> None:
+def write_file(
+    write: reporters.Write, findings: Sequence[Finding], path: Path, command: str
+) -> None:
+    """Write findings into a file; UnavailableError where that cannot be."""
     text = io.StringIO()
-    reporters.FORMATS[form](findings, text, command)
+    write(findings, text, command)
     with refusal("written", path, "name another file", UnavailableError):
         write_whole(path, text.getvalue().encode())

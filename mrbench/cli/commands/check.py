@@ -9,13 +9,13 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from mrbench.checks import recipes as checking
-from mrbench.checks.baseline import exports
+from mrbench.checks import reporters
 from mrbench.checks.baseline.check import Gate, check_runs
 from mrbench.checks.baseline.verdict import Terms
 from mrbench.cli import baselines
 from mrbench.cli.arguments import add_impl, add_margin, add_recipe, add_runs
 from mrbench.cli.commands import Command
-from mrbench.cli.findings import add_formats, print_findings
+from mrbench.cli.findings import add_formats, print_findings, write_file
 from mrbench.cli.stored import named
 from mrbench.cli.suites import current_suite
 from mrbench.errors import RecipeError
@@ -127,7 +127,7 @@ def _against_baseline(args: argparse.Namespace) -> list[Finding]:
     series = baselines.read_series(chosen, args.runs, stored.suite, names, stored.entries)
     findings = list(check_runs(gate, series))
     for style, path in args.export:
-        exports.export(findings, style, path)
+        write_file(reporters.EXPORTS[style], findings, path, args.command)
     return findings
 
 
@@ -161,9 +161,9 @@ def _carried(suites: Sequence[str], names: Sequence[str] | None) -> tuple[Path, 
 def _exported(text: str) -> tuple[str, Path]:
     """Read KIND=FILE."""
     kind, _, file = text.partition("=")
-    if kind in exports.FORMATS and file:
+    if kind in reporters.EXPORTS and file:
         return kind, Path(file)
-    known = " or ".join(f"{name}=FILE" for name in exports.FORMATS)
+    known = " or ".join(f"{name}=FILE" for name in reporters.EXPORTS)
     raise argparse.ArgumentTypeError(f"{text!r}: give {known}")
 
 
