@@ -2,9 +2,8 @@
 
 import argparse
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from msgspec import structs
 
@@ -41,21 +40,6 @@ mrbench parse train.log --metric 'memory:max=max mem: (?P<value>[\\d.]+)'""",
 )
 
 
-class _Work(argparse.Action):
-    """Takes the work of an iteration; as images, under the name that says so."""
-
-    def __call__(
-        self,
-        _parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: str | Sequence[Any] | None,
-        option_string: str | None = None,
-    ) -> None:
-        """Store the number, and by which name it came."""
-        setattr(namespace, self.dest, values)
-        namespace.images = option_string == "--images-per-iteration"
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench parse`."""
     parser.add_argument("log", metavar="LOG", type=Path, help="a log, also .gz or JSON; - is stdin")
@@ -66,15 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--impl", metavar="NAME", help=purpose)
     purpose = "parse it by this recipe's log section, over its suite's window"
     parser.add_argument("--recipe", type=Path, metavar="FILE", help=purpose)
-    parser.add_argument(
-        "--work-per-iteration",
-        "--images-per-iteration",
-        action=_Work,
-        type=positive,
-        metavar="N",
-        help="images (or --unit) of all devices, where the log does not state it; never guessed",
-    )
-    parser.set_defaults(images=False)
+    work = parser.add_mutually_exclusive_group()
+    purpose = "images (or --unit) of all devices, where the log does not state it; never guessed"
+    work.add_argument("--work-per-iteration", type=positive, metavar="N", help=purpose)
+    purpose = "the same, in images"
+    work.add_argument("--images-per-iteration", type=positive, metavar="N", help=purpose)
     parser.add_argument(
         "--unit", choices=get_args(Unit), help="what the throughput counts; default: images"
     )
@@ -139,15 +119,15 @@ def main(args: argparse.Namespace) -> int:
         raise RecipeError("--impl and --recipe exclude each other", "give one of them")
     if args.published is not None:
         _check_published(args.published, args.rule)
-    # under its old name it may be of another unit, which recipes state
-    images = args.images and args.recipe is None and args.impl is None
+    # it may be of another unit all the same, which recipes state
+    images = args.images_per_iteration and args.recipe is None and args.impl is None
     parsed = api.parse_log(
         "/dev/stdin" if str(args.log) == "-" else args.log,
         recipe=args.recipe,
         log=validate.log_of(args.keys, "--as") if args.keys else None,
         suite=args.suite,
         implementation=args.impl,
-        work_per_iteration=args.work_per_iteration,
+        work_per_iteration=args.work_per_iteration or args.images_per_iteration,
         unit=args.unit or ("images" if images else None),
         window=args.window or None,
         every=args.every,
