@@ -27,7 +27,7 @@ from mrbench.run.slurm import client, handover
 from mrbench.run.slurm.container import choose
 from mrbench.run.slurm.follow import Following
 from mrbench.run.slurm.script import render
-from mrbench.run.slurm.watcher import Watcher, watching
+from mrbench.run.slurm.watcher import Watcher
 
 
 class Slurm:
@@ -68,7 +68,10 @@ class Slurm:
     @contextlib.contextmanager
     def session(self, recorder: Recorder) -> Iterator["Submitted"]:
         """Take the runs of one command."""
-        with contextlib.nullcontext() if self._options.detach else watching() as watcher:
+        if self._options.detach:
+            yield Submitted(self._options, recorder, None)
+            return
+        with contextlib.closing(Watcher()) as watcher:
             yield Submitted(self._options, recorder, watcher)
 
 

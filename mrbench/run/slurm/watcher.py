@@ -4,7 +4,6 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -44,13 +43,3 @@ class Watcher:
         with contextlib.suppress(BrokenPipeError):  # it was killed: the leases end the jobs
             if self._words is not None:
                 self._words.write(os.fsencode(" ".join(map(str, words)) + "\n"))
-
-
-@contextlib.contextmanager
-def watching() -> Iterator[Watcher]:
-    """Watch over the jobs that are submitted meanwhile."""
-    watcher = Watcher()
-    try:
-        yield watcher
-    finally:
-        watcher.close()
