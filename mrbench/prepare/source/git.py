@@ -93,17 +93,14 @@ def git(
     a lock of ours outlives a `kill -9` of ours as long as git still writes.
     """
     command, variables = _closed(git_dir, words, tree=tree, config=config, protocols=protocols)
-    held = (
-        _gitpython()
-        .Git(tree or git_dir.parent)
-        .execute(
-            command,
-            istream=subprocess.PIPE,
-            as_process=True,
-            env=variables,
-            start_new_session=True,  # no terminal to ask questions at, and one group to end
-            pass_fds=() if lock is None else (lock,),
-        )
+    program = _gitpython().Git(tree or git_dir.parent)
+    held = program.execute(
+        command,
+        istream=subprocess.PIPE,
+        as_process=True,
+        env=variables,
+        start_new_session=True,  # no terminal to ask questions at, and one group to end
+        pass_fds=() if lock is None else (lock,),
     )
     process = held.proc  # `held` ends the process when it goes out of scope
     if process is None:

@@ -82,6 +82,7 @@ def obtain(item: WeightsFile, named: Path | None, progress: Progress) -> UsedWei
     fault = problem(item, folder(named))  # named: now it must be there
     if fault:
         raise UnavailableError(fault.text, fault.remedy)
+    published = [n for n in ("sha256", "md5", "sha256_prefix") if getattr(item, n)]
     digests, size_bytes = digests_of(path), path.stat().st_size
     if item.sha256 is None:
         _note_first(item, digests.sha256, size_bytes, source)
@@ -91,20 +92,13 @@ def obtain(item: WeightsFile, named: Path | None, progress: Progress) -> UsedWei
         url=item.url,
         size_bytes=size_bytes,
         sha256=digests.sha256,
-        checked_by=_checked_by(item),
+        checked_by=f"published {published[0]}" if published else "first seen",
     )
 
 
 def secure(url: str) -> str:
     """Return the URL that is really asked: https instead of http."""
     return f"https://{url.removeprefix('http://')}" if url.startswith("http://") else url
-
-
-def _checked_by(item: WeightsFile) -> str:
-    for name in ("sha256", "md5", "sha256_prefix"):
-        if getattr(item, name):
-            return f"published {name}"
-    return "first seen"
 
 
 def _wrong_size(item: WeightsFile, size_bytes: int, where: object) -> Problem | None:
