@@ -143,9 +143,13 @@ def test_the_last_statement_counts_and_its_line_is_told() -> None:
 @pytest.mark.parametrize(
     ("name", "pattern", "says"),
     [
-        ("batch", r"(\d+)", "none of work_per_iteration, samples_per_iteration, samples_per_step"),
+        (
+            "batch",
+            r"(\d+)",
+            "is none of work_per_iteration, samples_per_iteration, samples_per_step",
+        ),
         ("gpus", r"gpus: \d+", "needs a group"),
-        ("gpus", r"(", "no regular expression"),
+        ("gpus", r"(", "is not a valid regular expression"),
     ],
 )
 def test_a_pattern_that_cannot_be_is_refused(name: str, pattern: str, says: str) -> None:
@@ -160,8 +164,8 @@ def test_a_recipes_bad_pattern_is_told_with_its_line(
     edit(path, "  every: 10\n", "  every: 10\n  states:\n    gpus: 'no group'\n")
     done = mrbench("run", "--dry-run", "--recipe", path, cwd=tmp_path)
     assert done.returncode == 2
-    line = path.read_text().splitlines().index("  states:") + 1
-    assert f"toy.yaml:{line}: log.states: gpus: needs a group" in done.stderr
+    line = path.read_text().splitlines().index("  states:") + 2
+    assert f"toy.yaml:{line}: log.states.gpus: needs a group" in done.stderr
 
 
 def test_parse_takes_the_batch_that_a_log_states(tmp_path: Path) -> None:

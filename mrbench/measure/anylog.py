@@ -76,11 +76,12 @@ SHOWN = (  # of a measurement, as it is
 
 
 class KnownLog(NamedTuple):
-    """How an implementation's log is parsed, and the work of one of its iterations, if known."""
+    """How a log is parsed, the work of an iteration, if known, and whose log it would be then."""
 
     log: LogFormat
     work_per_iteration: int | None = None
     unit: Unit = "images"
+    implementation: str | None = None
 
 
 Known = Mapping[str, KnownLog]  # by implementation
@@ -115,15 +116,6 @@ class ParsedLog(msgspec.Struct, frozen=True, kw_only=True):
             "metrics": m["metrics"] or {},
             **({"by_rule": msgspec.to_builtins(self.by_rule)} if self.by_rule else {}),
         }
-
-
-class _Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """One way to parse a log: its format and the implementation that would have written it."""
-
-    log: LogFormat
-    implementation: str | None = None
-    work: int | None = None
-    unit: Unit = "images"
 
 
 def parse_log(
@@ -162,15 +154,15 @@ def parse_log(
     log = resolve_format(spaced(log, head))
     facts = stated_facts(path, log)
     if implementation is None and is_foreign(path, log, facts):
-        reading = _Reading(log=log)
-    reading = structs.replace(reading, log=log)
+        reading = KnownLog(log)
+    reading = reading._replace(log=log)
     # a format has many users, with batches of their own; a recipe's own pattern but that one
     trusted = implementation is not None or reading.log.pattern is not None
     counted = None if trusted else unit_in(log, head)
     assumed = unit is None and counted == "tokens"
     unit = unit or counted or reading.unit
     stated = stated_work(facts, log, unit)
-    work = work_per_iteration or stated or (reading.work if trusted else None)
+    work = work_per_iteration or stated or (reading.work_per_iteration if trusted else None)
     read_for = None if log.format in NEEDS_TOTALS else window
     stamps, totals = _stamps_beside(path), Totals(log, read_for)
     if not work and counts_work(log):
@@ -209,46 +201,43 @@ def parse_log(
     return structs.replace(parsed, per=rated_per(log), log=log)
 
 
-def _readings(recipes: Known, name: str | None) -> list[_Reading]:
+def _readings(recipes: Known, name: str | None) -> list[KnownLog]:
     """Return the ways to parse the log, the likeliest first."""
     if name is not None and name in recipes:
         known = recipes[name]
         others = [n for n in KIN.get(known.log.format or "", ()) if n != known.log.format]
         kin = [structs.replace(known.log, format=n) for n in others]
-        return [_reading(name, known, each) for each in (known.log, *kin)]
+        return [known._replace(log=each, implementation=name) for each in (known.log, *kin)]
     if name in FORMAT_NAMES:
-        return [_Reading(log=LogFormat(format=name))]
+        return [KnownLog(LogFormat(format=name))]
     if name is not None:
         names = sorted({*recipes, *FORMAT_NAMES})
         hint = did_you_mean(name, names) or f"known are {', '.join(names)}"
         raise RecipeError(f"no implementation or log format {name!r}", hint)
     own = [
-        _reading(impl, known, known.log)
+        known._replace(implementation=impl)
         for impl, known in recipes.items()
         if known.log.pattern is not None
     ]
     return [*(_by_format(recipes, format_) for format_ in FORMAT_NAMES), *own]
 
 
-def _reading(name: str, known: KnownLog, log: LogFormat) -> _Reading:
-    return _Reading(log=log, implementation=name, work=known.work_per_iteration, unit=known.unit)
-
-
-def _by_format(recipes: Known, format_: str) -> _Reading:
+def _by_format(recipes: Known, format_: str) -> KnownLog:
     writers = [
         (name, known)
         for name, known in recipes.items()
         if known.log.format == format_ or format_ in KIN.get(known.log.format or "", ())
     ]
     if len(writers) != 1:
-        return _Reading(log=LogFormat(format=format_))
+        return KnownLog(LogFormat(format=format_))
     name, known = writers[0]
-    return _reading(name, known, structs.replace(known.log, format=format_))
+    log = structs.replace(known.log, format=format_)
+    return known._replace(log=log, implementation=name)
 
 
 def _detect(
-    blocks: Iterator[Block], readings: list[_Reading]
-) -> tuple[_Reading | None, Iterator[Block]]:
+    blocks: Iterator[Block], readings: list[KnownLog]
+) -> tuple[KnownLog | None, Iterator[Block]]:
     """Return the reading that yields most samples in the first block where one yields any."""
     if len(readings) == 1:
         return readings[0], blocks
@@ -265,7 +254,7 @@ def _samples_in(part: bytes, log: LogFormat) -> int:
     return sum(1 for _ in itertools.islice(parse_samples([(0, part)], log, 1), ENOUGH))
 
 
-def _unlike(path: Path, readings: list[_Reading]) -> tuple[str, str]:
+def _unlike(path: Path, readings: list[KnownLog]) -> tuple[str, str]:
     """Return why no line was read, and what to do."""
     head = _head(path)
     if path.is_file():
@@ -295,7 +284,7 @@ def _unnamed(kind: str, columns: Sequence[str]) -> tuple[str, str]:
     return f"it is {kind} with the columns {shorten(names, 300)}{more}", remedy
 
 
-def _has_decimal_commas(head: bytes, readings: list[_Reading]) -> bool:
+def _has_decimal_commas(head: bytes, readings: list[KnownLog]) -> bool:
     """Return whether a log that none of the readings reads is one with points for commas."""
     part = DECIMAL_COMMA.sub(b".", head)
     return any(_samples_in(part, each.log) for each in readings)
@@ -314,7 +303,7 @@ def _stamps_beside(path: Path) -> ArrivalClock | None:
 
 def _with_work(
     measured: Measurement,
-    reading: _Reading,
+    reading: KnownLog,
     *,
     given: int | None,
     stated: int | None,
@@ -330,7 +319,8 @@ def _with_work(
             measured, throughput=1 / seconds if seconds else None, seconds_per_iteration=None
         )
     elif measured.work_per_iteration is None:
-        hint = f" ({reading.work} by the recipe {reading.implementation})" if reading.work else ""
+        by_recipe = f" ({reading.work_per_iteration} by the recipe {reading.implementation})"
+        hint = by_recipe if reading.work_per_iteration else ""
         warnings.append(
             f"the log does not state its {measured.unit} per iteration, so there is no throughput;"
             f" give --work-per-iteration N{hint}"

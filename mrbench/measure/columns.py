@@ -137,21 +137,16 @@ def find(lines: Iterable[str]) -> Kindred | None:
         if len(line) <= LONGEST_LINE:
             tokens = list(_TOKEN.finditer(line))
             kinds[_shape(line, tokens)].append(tokens)
-    best: tuple[tuple[bool, int], Kindred] | None = None
-    for rows in kinds.values():
-        found = _kindred(rows) if len(rows) >= LEAST_LINES else None
-        if found is None:
-            continue
-        stated = {column.stated for column in found.columns}
-        sure = bool(
-            stated & {"iteration", "per_iteration", "per_second", "work_rate", "time", "loss"}
-        )
-        if not sure and found.lines * 2 < total:  # a table or a listing, not progress
-            continue
-        rank = (sure, found.lines)
-        if best is None or rank > best[0]:
-            best = rank, found
-    return best and best[1]
+    found = [k for rows in kinds.values() if len(rows) >= LEAST_LINES and (k := _kindred(rows))]
+    # else it is a table or a listing, not progress
+    likely = [kind for kind in found if _is_sure(kind) or kind.lines * 2 >= total]
+    return max(likely, key=lambda kind: (_is_sure(kind), kind.lines), default=None)
+
+
+def _is_sure(kind: Kindred) -> bool:
+    """Tell whether the texts around a number of such a line say that it tells of progress."""
+    telling = {"iteration", "per_iteration", "per_second", "work_rate", "time", "loss"}
+    return any(column.stated in telling for column in kind.columns)
 
 
 def _shape(line: str, tokens: Sequence[re.Match[str]]) -> str:

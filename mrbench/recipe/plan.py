@@ -243,13 +243,7 @@ def _flops(file: RecipeFile) -> Flops | None:
 def _resolved_log(file: RecipeFile) -> LogFormat:
     try:
         check_patterns(file.recipe.log.states)
-    except RecipeError as exc:
-        raise file.place.error("log.states", exc.text, exc.remedy) from exc
-    try:
         check_metrics(file.recipe.log)
-    except RecipeError as exc:
-        raise file.place.error(exc.key or "log.metrics", exc.text, exc.remedy) from exc
-    try:
         log = resolve_format(file.recipe.log)
     except RecipeError as exc:
         raise file.place.error(exc.key or "log.format", exc.text, exc.remedy) from exc

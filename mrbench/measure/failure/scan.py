@@ -1,7 +1,7 @@
 """Find the line of a log that reports what failed first."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -9,7 +9,6 @@ import msgspec
 
 from mrbench.measure.failure import code, ends, files, machine
 from mrbench.measure.failure.base import Sign, Weight
-from mrbench.measure.failure.wrapped import whole_lines
 from mrbench.measure.log.blocks import Block
 from mrbench.measure.spans import Marks
 
@@ -59,6 +58,13 @@ NOISE = re.compile(
 LONGEST_BYTES = 4000  # of a line: its two ends are looked at
 SURVIVED_LINES = 50  # lines of ordinary output: behind so many, the training survived an error
 MOST_ERRORS = 100  # of each weight
+LINE = re.compile(rb"[^\r\n]+")
+# A frame of a traceback always ends with its line's number and its function's name; one that does
+# not, and is as long as any line here, was wrapped.
+_FRAME = re.compile(rb'^ +File "[^\r\n]*$', re.MULTILINE)
+_COMPLETE = re.compile(rb'^ +File "[^"]*", line \d+, in \S')
+_LEAST_WIDTH = 40  # characters
+_LOST = 1  # characters: a blank at the edge, which copying drops
 
 
 class ErrorLine(NamedTuple):
@@ -140,7 +146,7 @@ def find_errors(blocks: Iterable[Block], marks: Marks) -> list[ErrorLine]:
     """Return the lines with signs, the likeliest root first. Blocks are whole lines."""
     scanner = _Scanner()
     for offset, block in blocks:
-        for at, line in whole_lines(block):
+        for at, line in _whole_lines(block):
             scanner.read_line(offset + at, line)
     errors = [_weigh(each, scanner.ordinary - each.later_lines, marks) for each in scanner.errors]
     return sorted(errors, key=lambda each: each.weight)  # stable: of equals the first
@@ -181,3 +187,34 @@ def _rank(prefix: "re.Match[bytes] | None", stream: _Stream, text: bytes) -> int
     groups = [*(prefix.groups()[1:] if prefix else ()), *(mention.groups() if mention else ())]
     number = next((group for group in groups if group is not None), None)
     return stream.spawned if number is None else int(number)
+
+
+def _whole_lines(block: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of a block and where each begins; those that a terminal wrapped as one."""
+    lines = [(match.start(), match[0]) for match in LINE.finditer(block)]
+    width = _width(block, [line for _, line in lines])
+    start, joined = 0, b""
+    for at, line in lines:
+        start, joined = (start, joined + line) if joined else (at, line)
+        length = _length(line) if width else 0
+        if not width or length < width - _LOST:
+            yield start, joined
+            joined = b""
+        elif length < width and not line.endswith(b" "):
+            joined += b" "
+    if joined:
+        yield start, joined
+
+
+def _width(block: bytes, lines: Sequence[bytes]) -> int:
+    """Return the width of the terminal that wrapped the lines; 0 if none did."""
+    cut = [line[0] for line in _FRAME.finditer(block) if not _COMPLETE.match(line[0])]
+    longest = max(map(_length, cut), default=0)
+    if longest < _LEAST_WIDTH:
+        return 0
+    width = max(_length(line) for line in lines if len(line) >= longest)
+    return width if width <= longest + _LOST else 0
+
+
+def _length(line: bytes) -> int:
+    return len(line.decode(errors="replace"))

@@ -9,8 +9,7 @@ from msgspec.structs import replace
 
 from mrbench.measure.failure import ends
 from mrbench.measure.failure.base import Weight, quote
-from mrbench.measure.failure.scan import SURVIVED_LINES, ErrorLine, find_errors
-from mrbench.measure.failure.wrapped import LINE
+from mrbench.measure.failure.scan import LINE, SURVIVED_LINES, ErrorLine, find_errors
 from mrbench.measure.log.blocks import Block, read_blocks
 from mrbench.measure.spans import Marks
 from mrbench.model.finding import Problem

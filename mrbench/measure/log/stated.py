@@ -63,14 +63,12 @@ _HOURS, _MINUTES = 24, 60
 def check_patterns(states: Mapping[str, str]) -> None:
     """Raise RecipeError for an unknown fact, and for an expression that is invalid or groupless."""
     for name, pattern in with_new_names(states).items():
+        key = f"log.states.{name}"
         if name not in FACTS:
-            raise RecipeError(f"{name!r} is none of {', '.join(FACTS)}", "correct the key")
-        try:
-            groups = re.compile(pattern.encode(), re.MULTILINE).groups
-        except (re.error, UnicodeEncodeError, OverflowError, RecursionError) as exc:
-            raise RecipeError(f"{name}: no regular expression ({exc})", "correct it") from exc
-        if not groups:
-            raise RecipeError(f"{name}: needs a group around the value, as in 'gpus: (\\d+)'")
+            raise RecipeError(f"is none of {', '.join(FACTS)}", "correct the key", key=key)
+        if not patience.compiled(pattern, key=key).groups:
+            text = "needs a group around the value, as in 'gpus: (\\d+)'"
+            raise RecipeError(text, key=key)
 
 
 def read_stated(

@@ -217,7 +217,7 @@ def _from_running_means(steps: Iterable[Step], rule: TextFormat) -> Iterator[Ite
                 base, begins = mark.iteration, False
             continue  # far into a mean its digits do not resolve an interval; the next is longer
         if count > 0:
-            data_s = _over_last(mark, count, rule.data_over)
+            data_s = None if mark.data is None or count > rule.data_over else mark.data * count
             if not rule.data_over and None not in (wait, waited) and start_known:
                 data_s = (wait or 0.0) - (waited or 0.0)
             yield to_sample(
@@ -232,8 +232,3 @@ def _from_running_means(steps: Iterable[Step], rule: TextFormat) -> Iterator[Ite
             )
             begins = False
         base, total, waited = mark.iteration, elapsed, wait
-
-
-def _over_last(mark: Mark, count: int, over: int) -> float | None:
-    """Return the wait of a mark whose data is the mean of its last iterations, if all are in it."""
-    return None if mark.data is None or count > over else mark.data * count

@@ -1,6 +1,7 @@
 """Where a number by a rule differs from work over time, as factors that multiply to the whole."""
 
 import math
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
@@ -67,23 +68,20 @@ def of_lines(
     """
     inside = {each.last for each in counted_lines}
     left = [each for each in whole if each.last not in inside]
-    single = len(counted_lines) == 1 and len(whole) > 1
-    rest = (
-        _of_single(counted_lines[0], whole)
-        if single
-        else "the other lines that the rule leaves out"
-    )
+    rest = "lines", "the other lines that the rule leaves out"
+    if len(counted_lines) == 1 and len(whole) > 1:
+        rest = "single_line", _of_single(counted_lines[0], whole)
     return _by_kind(
         left,
         lambda left_out: theirs / _rate_without(whole, left_out),
         lambda lines: f"{_share(lines, whole)}, and the rule leaves {_them(lines)} out",
-        ("single_line" if single else "lines", rest),
+        rest,
     )
 
 
 def _of_single(only: Stretch, whole: Sequence[Stretch]) -> str:
     """Return what one line is that stands for all."""
-    times = only.each_s / _median_s(whole)
+    times = only.each_s / statistics.median_high(each.each_s for each in whole)
     what = "" if only.kind == "usual" else f" ({WORDS[only.kind]})"
     how = f"{times:.3g} times the median" if abs(times - 1) > NEAR else "about the median"
     return f"one line of {len(whole)}: iteration {only.last} takes {how}{what}"
@@ -92,16 +90,14 @@ def _of_single(only: Stretch, whole: Sequence[Stretch]) -> str:
 def of_timer(whole: Sequence[Stretch], shown_s: float, rule: PublishedRule) -> list[Effect]:
     """Return what it makes that the trainer's clock, which shows so much, leaves a part out."""
     seconds = sum(each.seconds for each in whole)
-    restarts = [each for each in whole if each.restart_s]
+    restarts = [str(each.last) for each in whole if each.restart_s]
     excluded = left_out_by(rule) or "not said what"
     if seconds < shown_s:
         text = f"the clock shows {four_digits(shown_s - seconds)} s more than the lines' own times"
         return _worth([Effect(cause="timer", factor=seconds / shown_s, text=text)])
-    where = (
-        f"it begins anew before iteration {', '.join(str(each.last) for each in restarts[:3])}"
-        if restarts
-        else "the lines' own times are more"
-    )
+    where = "the lines' own times are more"
+    if restarts:
+        where = f"it begins anew before iteration {', '.join(restarts[:3])}"
     text = (
         f"the clock leaves out {four_digits(seconds - shown_s)} s of {four_digits(seconds)} s:"
         f" {where} (by its rule: {excluded})"
@@ -180,11 +176,6 @@ def _counts(lines: Sequence[Stretch]) -> str:
 
 def _them(lines: Sequence[Stretch]) -> str:
     return "it" if len(lines) == 1 else "them"
-
-
-def _median_s(whole: Sequence[Stretch]) -> float:
-    ordered = sorted(each.each_s for each in whole)
-    return ordered[len(ordered) // 2]
 
 
 def _rate_without(lines: Sequence[Stretch], left_out: set[int]) -> float:

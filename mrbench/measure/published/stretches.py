@@ -80,9 +80,8 @@ def of_clock(lines: Iterable[Line], counts_from: int) -> list[Stretch]:
     last, shown_s = counts_from - 1, 0.0
     for line in lines:
         if line.iteration <= last:
-            if (
-                line.iteration == last and stretches and line.value > shown_s
-            ):  # an evaluation prints it, too
+            # an evaluation prints it, too
+            if line.iteration == last and stretches and line.value > shown_s:
                 more_s = stretches[-1].seconds + line.value - shown_s
                 stretches[-1], shown_s = stretches[-1]._replace(seconds=more_s), line.value
             continue

@@ -96,8 +96,7 @@ def _check_states(plan: Plan) -> None:
         check_patterns(plan.log.states)
         check_metrics(plan.log)
     except RecipeError as exc:
-        key = exc.key or "log.states"
-        raise MrbenchError(exc.text, DAMAGED, file="plan.json", key=key) from exc
+        raise MrbenchError(exc.text, DAMAGED, file="plan.json", key=exc.key) from exc
 
 
 def recompute(evidence: Evidence, plan: Plan) -> RunRecord:
