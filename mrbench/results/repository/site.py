@@ -87,17 +87,18 @@ def build(root: Path, out: Path) -> PublishedResults:
         chapters=shown, left_out=[LeftOut(name, why, 0) for name, why in left.items()]
     )
     written = {
-        "index.html": page.build(report).encode(),
+        # comes first: without it the next build would take the page for somebody else's
         "results.json": msgspec.json.format(msgspec.json.encode(content), indent=1),
+        "index.html": page.build(report).encode(),
         **dict(_badges(rows)),
     }
-    for name, raw in written.items():
-        (out / name).parent.mkdir(parents=True, exist_ok=True)
-        write_whole(out / name, raw)
     for name in filter(layout.NAME.fullmatch, earlier.archives if earlier else ()):
         names = {*map(str, (name, *beside(Path(name)))), *_badge_names(name)}
         for old in names - files.keys() - written.keys():
             (out / old).unlink(missing_ok=True)
+    for name, raw in written.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        write_whole(out / name, raw)
     return content
 
 
