@@ -147,7 +147,7 @@ def test_altered_and_repeated_archives_are_listed_without_a_number(
     assert all(name in page and not (site / name).exists() for name in why)
     told = capsys.readouterr()
     assert len(told.err.splitlines()) == 3
-    assert "3 archives not shown" in told.out
+    assert "3 files not shown" in told.out
 
 
 @pytest.mark.usefixtures("built")

@@ -130,6 +130,6 @@ def _build(args: argparse.Namespace) -> int:
         return code
     for name, why in made.not_shown.items():
         print(f"mrbench: {printable(name)}: {one_line(why)}", file=sys.stderr)
-    left = f"; {counted(len(made.not_shown), 'archive')} not shown" if made.not_shown else ""
+    left = f"; {counted(len(made.not_shown), 'file')} not shown" if made.not_shown else ""
     print(f"{printable(str(file))}: {counted(len(made.archives), 'run')}{left}")
     return code

@@ -19,6 +19,7 @@ from mrbench.record.verify import verify
 from mrbench.record.verify.source import check_pins
 from mrbench.results.report.gather import for_reading
 from mrbench.results.repository.layout import LEFT_OUT
+from mrbench.text import first_few
 
 AT_A_TIME = 8
 
@@ -33,10 +34,8 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def why(self) -> str:
         """Why it is not shown, if it is not."""
-        failed = [each for each in self.findings if each.outcome == "failed"]
-        more = f"; and {len(failed) - 1} more" if failed[1:] else ""
-        told = f"{more}; `mrbench verify` tells all"
-        return "".join(f"{each.topic}: {each.text}{told}" for each in failed[:1])
+        failed = [f"{f.topic}: {f.text}" for f in self.findings if f.outcome == "failed"]
+        return f"{first_few(failed, 1, last='; and')}; `mrbench verify` tells all"
 
 
 def all_verified(archives: Sequence[Path], signers: Path) -> Iterator[Verified]:
