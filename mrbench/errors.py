@@ -16,7 +16,7 @@ MEANINGS = {
     1: "another failure: a file that cannot be read or written, or nothing to show",
     2: "the command line, the recipe or the suite asks for something impossible",
     3: "the pinned source cannot be fetched, checked out or patched",
-    4: "this machine is busy, or lacks GPUs, data, weights, a program or a server's answer",
+    4: "the machine is busy, or lacks GPUs, disk space, data, weights, programs, a server's answer",
     5: "a step of the environment or the training could not be started, or ended badly",
     6: "the log cannot be read or yields no number to trust, or the run breaks a rule of its suite",
     7: "a run, a log or a comparison does not hold what it claims",

@@ -32,10 +32,10 @@ def make(
     except GitError as exc:
         full = store.NO_SPACE.search(exc.stderr)
         if full:
-            raise store.NoRoomError(full.group()) from exc
+            raise store.no_room(full.group()) from exc
         raise WorkspaceError(str(exc), f"remove {bare} and run again") from exc
     except OSError as exc:
-        raise store.NoRoomError(f"{exc.strerror} ({exc.filename or bare})") from exc
+        raise store.no_room(f"{exc.strerror} ({exc.filename or bare})") from exc
 
 
 def _make(

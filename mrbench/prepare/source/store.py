@@ -221,7 +221,7 @@ def _explained(url: str, source: Source, failed: GitError) -> WorkspaceError:
     reason = meaningful(failed.stderr)
     full = NO_SPACE.search(failed.stderr)
     if full:
-        return NoRoomError(full.group())
+        return no_room(full.group())
     error: type[WorkspaceError] = WorkspaceError
     if ABSENT.search(failed.stderr):
         text = f"{url} has no commit {source.commit}"
@@ -248,9 +248,11 @@ class NoRoomError(WorkspaceError):
 
     exit_code = UnavailableError.exit_code
 
-    def __init__(self, message: str) -> None:
-        remedy = "make room there, or set MRBENCH_HOME to a folder that can be written"
-        super().__init__(message, remedy, file=home())
+
+def no_room(message: str) -> NoRoomError:
+    """Return the error with what to do."""
+    remedy = "make room there, or set MRBENCH_HOME to a folder that can be written"
+    return NoRoomError(message, remedy, file=home())
 
 
 def _materialise(store: Path, source: Source) -> None:
