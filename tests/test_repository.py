@@ -166,6 +166,12 @@ def elsewhere(folder: Path, **_: object) -> None:
     shutil.copy(path, other)
 
 
+def in_a_folder_called_as_an_archive(folder: Path, **_: object) -> None:
+    other = folder / "runs" / "tokens-smoke.tar.gz" / "x" / "litgpt" / "1.tar.gz"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(gzip.compress(b"nothing"))
+
+
 def linked(folder: Path, **_: object) -> None:
     (folder / "runs" / "all").symlink_to("/")
 
@@ -198,6 +204,7 @@ WRONG = {
     statement_altered: "is not what was signed",
     lambda folder, **_: archive(folder).unlink(): "was there before, and is removed",
     elsewhere: "is to be moved to runs/tokens-smoke/cpu-intel-xeon-x2/litgpt/",
+    in_a_folder_called_as_an_archive: "runs/tokens-smoke.tar.gz/x/litgpt/1.tar.gz: cannot be read",
     once_more: "is the same run as runs/today-smoke/cpu-amd-epyc-x2/minimask/20261130T023404Z-e8c8",
     linked: "runs/all: is no file runs/SUITE/HARDWARE",
     called_otherwise: "m.tar.gz: is no file runs/SUITE/HARDWARE/IMPLEMENTATION/NAME.tar.gz",

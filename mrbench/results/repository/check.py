@@ -76,7 +76,7 @@ def check(root: Path, since: str = "") -> Sequence[Finding]:
         signers = Path(folder, SIGNERS)
         signers.write_bytes(commits.content(commits.since or "HEAD", SIGNERS) or b"")
         verified = [*all_verified([root / path for path in archives], signers)]
-    new = {name.partition(ARCHIVE)[0] + ARCHIVE for name in changes}
+    new = {name.rpartition(ARCHIVE)[0] + ARCHIVE for name in changes}
     runs = []
     for path, one in zip(archives, verified, strict=True):
         if path in new:
