@@ -101,6 +101,10 @@ def surrogate(lines: list[Line]) -> list[Line]:
     return chained([*lines, lines[-2] | {"run": "a/b/\ud800"}])
 
 
+def endless(lines: list[Line]) -> list[Line]:
+    return chained([*lines, lines[-2] | {"run": f"a/b/{'c' * 300}"}])
+
+
 def anew(lines: list[Line]) -> list[Line]:
     """Leave out the second run, and make the chain whole again."""
     return chained(drop(3, 4)(lines))
@@ -123,6 +127,7 @@ LINES: dict[str, tuple[Callable[[list[Line]], list[Line]], str]] = {
     "another line": (odd, "line 5 is no entry: "),
     "a run that leads out": (led_out, "line 9 is no entry: run: is not the id of a run"),
     "a run that no path can name": (surrogate, "line 9 is no entry: run: is not the id of a run"),
+    "a run that no folder can be called": (endless, "line 9 is no entry: run: is not the id of"),
     "a leap": (leaping, f"line 4 is entry {10**30}; missing before it: 4"),
     "written anew": (anew, "began with entry 5 ("),
     "two joined": (joined, "is forked"),

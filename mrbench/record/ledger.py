@@ -27,6 +27,7 @@ from mrbench.record.rundir import RunDir
 
 FILE = "ledger.jsonl"
 IN_ID = 3  # suite, implementation, folder
+LONGEST = 255  # bytes of a folder's name
 RESTORE = "restore it, or move it away: the next run begins a new one"
 UNFINISHED = "was never finished; the next run removes it"
 # what became of a run, beside its status
@@ -97,7 +98,8 @@ def _entry(raw: bytes) -> LedgerEntry | str:
     except MrbenchError as exc:
         return ": ".join(filter(None, ("is no entry", exc.key, exc.text)))
     parts = entry.run.split("/")
-    if len(parts) != IN_ID or not all(part.isprintable() and part.strip(".") for part in parts):
+    names = (p.isprintable() and p.strip(".") and len(os.fsencode(p)) <= LONGEST for p in parts)
+    if len(parts) != IN_ID or not all(names):
         return "is no entry: run: is not the id of a run"  # it could lead out of the folder
     return entry
 
