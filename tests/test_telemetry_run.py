@@ -223,3 +223,22 @@ def test_nothing_of_telemetry_outlives_mrbench(toy: Path) -> None:
         wait_for(lambda: not programs(toy))
     (file,) = (toy.parent / "runs").glob("*/*/*/telemetry.jsonl")
     assert "ended" in json.loads(file.read_text().splitlines()[-1])
+
+
+def test_a_ctrl_c_while_telemetry_starts_leaves_no_program_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **more: Any) -> None:  # noqa: ANN401 - as Popen
+            super().__init__(*args, **more)
+            os.kill(os.getpid(), signal.SIGINT)  # between its start and what the caller knows of it
+
+    monkeypatch.setattr("mrbench.launch.telemetry.beside.subprocess.Popen", Interrupted)
+    from mrbench.launch.telemetry.beside import Beside
+
+    file = tmp_path / "telemetry.jsonl"
+    beside = Beside(file, gpus=False)
+    with pytest.raises(KeyboardInterrupt):
+        beside.start(os.getpid())
+    beside.stop()
+    assert "ended" in json.loads(file.read_text().splitlines()[-1])

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import site
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from mrbench.launch.gpus import inspect
 
 PROGRAM = Path(__file__).with_name("__main__.py")
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_S = 10.0  # on a busy machine it may not have begun; a driver that hangs keeps nobody longer
 
 
@@ -59,16 +61,21 @@ class Beside:
         """
         if root is None:
             return
-        # without it, its file is missing, which the summary tells
-        with contextlib.suppress(OSError):
-            self._process = subprocess.Popen(
-                command(self._file, root, *self._options, *(["--itself"] if apart else [])),
-                stdin=subprocess.DEVNULL if apart else subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, **self._variables},
-                start_new_session=True,  # Ctrl-C on the terminal is for mrbench alone
-            )
+        # A Ctrl-C waits until the program is known: an unknown one would write behind the record.
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+        try:
+            # without it, its file is missing, which the summary tells
+            with contextlib.suppress(OSError):
+                self._process = subprocess.Popen(
+                    command(self._file, root, *self._options, *(["--itself"] if apart else [])),
+                    stdin=subprocess.DEVNULL if apart else subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env={**os.environ, **self._variables},
+                    start_new_session=True,  # Ctrl-C on the terminal is for mrbench alone
+                )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
     def stop(self) -> None:
         """Let it look once more, and end it; may be called twice."""
