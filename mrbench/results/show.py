@@ -67,7 +67,7 @@ def facts_of(
         "inherited": _pairs(machine.variables),
         "forced": "\n".join(record.forced or ()) or "nothing",
         "window": f"{plan.window}, {plan.work_per_iteration} {plan.unit} each, {plan.precision}",
-        "devices": f"{plan.gpus} x {plan.accelerator}, {plan.nodes} node(s)",
+        "devices": f"{plan.gpus} x {plan.accelerator}, {counted(plan.nodes, 'node')}",
         "machine": f"{machine.host}, {machine.cpu}, {machine.system}",
         "gpus": ", ".join(gpus) or machine.gpu_error,
         "driver": machine.gpu_driver or "none",
