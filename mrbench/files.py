@@ -101,8 +101,9 @@ def in_place_of(path: Path, *, private: bool = False) -> Iterator[IO[bytes]]:
             file.close()
             beside.replace(path)
         except BaseException:
-            with contextlib.suppress(OSError):
-                beside.unlink()
+            for undo in (file.close, beside.unlink):  # on a full disk close() fails once more
+                with contextlib.suppress(OSError):
+                    undo()
             raise
 
 
