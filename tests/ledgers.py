@@ -163,6 +163,14 @@ def another_plan(runs: Path, run: Path) -> None:
     write(runs, lines)
 
 
+def another_end(runs: Path, _run: Path) -> None:
+    """Enter a run that ended well as one that did not, with the entry's digest."""
+    lines = read(runs)
+    lines[-1] |= {"status": "failed", "verdict": None}
+    lines[-1]["digest"] = digest_of(lines[-1])
+    write(runs, lines)
+
+
 def back_again(runs: Path, run: Path) -> None:
     """Remove a run as one should, and put it back."""
     copy = runs.with_name("copy")
@@ -198,5 +206,6 @@ RUNS: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "another run in its place": (taken, "holds another run: smoke/"),
     "a record as of before the ledger": (as_if_older, "is in it as entry 7, and its record does"),
     "another plan": (another_plan, "is in it with another plan or registration"),
+    "another end": (another_end, "is in it with another end: failed"),
     "a removed run back again": (back_again, "was removed by its entry, and is there"),
 }

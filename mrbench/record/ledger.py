@@ -153,7 +153,7 @@ def became(runs: Path, name: str, entries: Entries) -> str:
         at_work = folder.submission.exists() or is_held(folder)
         return MISSING if is_gone else AT_WORK if at_work else BROKEN
     try:  # without an end mrbench could not enter it any more
-        end = msgspec.structs.asdict(ended) if ended else _end(rundir.load(folder.record))
+        end = msgspec.structs.asdict(ended) if ended else end_of(rundir.load(folder.record))
     except MrbenchError:
         return "unreadable"
     if end["status"] != "ok":
@@ -161,7 +161,7 @@ def became(runs: Path, name: str, entries: Entries) -> str:
     return "invalid" if end["verdict"] == "invalid" else VALID
 
 
-def _end(record: RunRecord) -> dict[str, Any]:
+def end_of(record: RunRecord) -> dict[str, Any]:
     """Return what an entry says of how a run ended."""
     verdict = record.validity.verdict if record.validity else None
     return {"status": record.status, "verdict": verdict, "record": record.digest}
@@ -215,7 +215,7 @@ def of_plan(digest: str, shown: Mapping[str, str | None], read: Read = by_plan) 
 
 def end(runs: Path, record: RunRecord) -> None:
     """Enter the end of a run whose record is on disk."""
-    append(runs, "ended", run=record.id, plan=record.plan_digest, **_end(record))
+    append(runs, "ended", run=record.id, plan=record.plan_digest, **end_of(record))
 
 
 def remove(runs: Path, name: str) -> None:

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from msgspec.structs import asdict
+
 from mrbench.errors import MrbenchError
 from mrbench.files import digest_of, loads
 from mrbench.model.finding import Finding, count
@@ -161,4 +163,7 @@ def _member(  # noqa: PLR0911 - one per kind of answer
     if ended.record != record.digest:
         text = f"{name} is in it with another record: {(ended.record or 'none')[:16]}"
         return _failed(text, "record.json was written anew after the run")
+    if not ledger.end_of(record).items() <= asdict(ended).items():
+        text = f"{name} is in it with another end: {ended.status}, {ended.verdict}"
+        return _failed(text, EDITED)
     return _ok(f"{name} is entry {place.position}, with this record")
