@@ -19,6 +19,7 @@ import yaml
 import ledgers
 from archives import make_key
 from keptruns import kept_run
+from manyruns import KEPT
 from mrbench.cli import command_names
 from mrbench.results.repository.layout import walk
 from needs import skip_without
@@ -99,6 +100,24 @@ def test_what_was_added_holds_and_has_one_place(made: Path, tmp_path: Path) -> N
         done = mrbench("results", "add", again, "--dir", made, "--no-sign", cwd=tmp_path)
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
         assert f"{paths[1]}: is there already: the same run" in done.stderr
+
+
+def test_keys_that_are_not_committed_are_told(results: Path, keys: Path, git: Git) -> None:
+    trust(results, keys, "bob")
+    code, told = check(results)
+    assert code == 0
+    assert "allowed_signers is altered since the last commit, whose keys count" in told
+    commit(results, git)
+    assert "is altered" not in check(results)[1]
+    assert "is altered since HEAD~1, whose keys count" in check(results, "--since", "HEAD~1")[1]
+
+
+def test_a_run_from_before_digests_has_the_place_that_its_check_expects(results: Path) -> None:
+    (run,) = (KEPT / "format2" / "smoke" / "detectron2").iterdir()
+    done = mrbench("results", "add", run, "--no-sign", cwd=results)
+    assert done.returncode == 0, done.stderr
+    code, told = check(results)
+    assert code == 0, told
 
 
 def test_the_workflow_is_valid_and_runs_commands_that_there_are(made: Path) -> None:

@@ -67,7 +67,7 @@ def add(
         return _lay({_registered(registration.read(Path(name)).digest): Path(name)}, root), None
     with opened(name, runs) as run, tempfile.TemporaryDirectory(prefix="mrbench-") as folder:
         record = rundir.load(run.folder.record, run.record_name)
-        to = Path(place(record))
+        to = Path(place(record, rundir.describe(run.folder.record).sha256))
         if (root / to).exists():
             raise MrbenchError("is there already: the same run", "nothing to do", file=root / to)
         bound = record.ledger.registered if record.ledger else None

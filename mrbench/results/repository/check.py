@@ -13,7 +13,7 @@ from mrbench.errors import MrbenchError, WorkspaceError
 from mrbench.model.finding import Finding, Outcome
 from mrbench.model.record import RunRecord
 from mrbench.prepare.source.git import git
-from mrbench.record import registration
+from mrbench.record import registration, rundir
 from mrbench.record.verify.base import unreadable
 from mrbench.results.repository import layout
 from mrbench.results.repository.layout import ARCHIVE, REGISTRATIONS, RUNS, SIGNERS
@@ -74,8 +74,13 @@ def check(root: Path, since: str = "") -> Sequence[Finding]:
             found.append(_finding(name, "history", text, "restore it"))
     with tempfile.TemporaryDirectory(prefix="mrbench-") as folder:
         signers = Path(folder, SIGNERS)
-        signers.write_bytes(commits.content(commits.since or "HEAD", SIGNERS) or b"")
+        keys = commits.content(commits.since or "HEAD", SIGNERS) or b""
+        signers.write_bytes(keys)
         verified = [*all_verified([root / path for path in archives], signers)]
+    if keys != rundir.read_bytes(root / SIGNERS):
+        text = f"is altered since {since or 'the last commit'}, whose keys count"
+        remedy = "read what it adds" if since else "commit it, and its own count"
+        found.append(_finding(SIGNERS, "signature", f"{SIGNERS} {text}", remedy, "note"))
     new = {name.rpartition(ARCHIVE)[0] + ARCHIVE for name in changes}
     runs = []
     for path, one in zip(archives, verified, strict=True):

@@ -44,13 +44,14 @@ def walk(root: Path) -> tuple[Sequence[str], Mapping[str, str]]:
     return [name for name in sorted(names) if name.endswith(ARCHIVE)], strays
 
 
-def place(record: RunRecord) -> str:
+def place(record: RunRecord, sha256: str = "none") -> str:
     """Return where the archive of a run lies, from the repository's folder.
 
-    The same run has the same place, however often it is packed.
+    The same run has the same place, however often it is packed. sha256: of a record's file, for
+    one that is not packed yet and of a format before digests.
     """
     packed = record.packed
-    digest = (packed.record.digest or packed.record.sha256 if packed else record.digest) or "none"
+    digest = (packed.record.digest or packed.record.sha256) if packed else record.digest or sha256
     parts = record.plan.suite, hardware(record), record.plan.implementation
     date = re.sub(r"[-:]|\.\d+", "", record.started)
     return "/".join([RUNS, *map(_slug, parts), f"{_slug(date)}-{_slug(digest[:12])}{ARCHIVE}"])
