@@ -239,6 +239,14 @@ def test_swapped_logs_are_found(two: list[Path], tmp_path: Path) -> None:
         assert any(key.startswith("files.train.log") for key in mismatches(verify(path, tmp_path)))
 
 
+def test_another_version_may_have_counted_otherwise(run: Path, tmp_path: Path) -> None:
+    forge_the_rate(run)
+    assert "counts otherwise" not in mismatches(verify(run, tmp_path))[CHANGED]["remedy"]
+    rewrite(run, lambda r: r.update(mrbench="0.4.0"), digest=True)
+    remedy = mismatches(verify(run, tmp_path))[CHANGED]["remedy"]
+    assert remedy.endswith("were edited, or mrbench 0.4.0 counts otherwise: verify with it, too")
+
+
 def test_a_folder_with_another_runs_name_is_found(run: Path, tmp_path: Path) -> None:
     moved = run.rename(run.with_name("20200101T000000Z-00000000"))
     assert mismatches(verify(moved, tmp_path)).keys() == {"name"}
