@@ -227,7 +227,7 @@ WRONG = {
     once_more: "is the same run as runs/today-smoke/cpu-amd-epyc-x2/minimask/20261130T023404Z-e8c8",
     linked: "runs/all: is no file runs/SUITE/HARDWARE",
     called_otherwise: "m.tar.gz: is no file runs/SUITE/HARDWARE/IMPLEMENTATION/NAME.tar.gz",
-    bob_vouches: "could not sign for mrbench at 20",
+    bob_vouches: "allowed_signers does not let the key SHA256:",
     no_registration: "registrations/plan.json: cannot be read",
 }
 

@@ -155,11 +155,11 @@ def name_another_kind(desk: Desk) -> None:
         (claim_more, "is not what was signed for mrbench ("),
         (claim_more_and_sign, "predicate.measurement.throughput: signed 1."),
         (name_another_kind, "predicateType: "),
-        (lambda desk: desk.sign("bob"), "could not sign for mrbench at"),
-        (lambda desk: desk.allow("bob"), "could not sign for mrbench at"),
+        (lambda desk: desk.sign("bob"), "signers does not let the key SHA256:"),
+        (lambda desk: desk.allow("bob"), "signers does not let the key SHA256:"),
         (
             lambda desk: (desk.folder / "signers").write_text(""),
-            "could not sign for mrbench at",
+            "signers does not let the key SHA256:",
         ),
         (lambda desk: desk.sign(namespace="git"), "namespace"),
         (lambda desk: desk.allow(options='namespaces="git"'), "(signers:2: "),
@@ -167,6 +167,7 @@ def name_another_kind(desk: Desk) -> None:
         (lambda desk: desk.at("2100-01-01T00:00:00Z"), "2100-01-01T00:00:00Z, in the future"),
         (lambda desk: desk.at("yesterday"), "predicate.signed: "),
         (lambda desk: (desk.folder / SIGNATURE).unlink(), "cannot be read (No such file"),
+        (lambda desk: os.truncate(desk.folder / SIGNATURE, 1 << 30), "is longer than a signature"),
         (lambda desk: (desk.folder / STATEMENT).unlink(), "cannot be read (No such file"),
         (
             lambda desk: (desk.folder / SIGNATURE).write_text("mine"),

@@ -33,6 +33,7 @@ NAMESPACE = "mrbench"
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 SLACK_S = 300  # between two machines' clocks
 LIMIT_S = 60
+MOST_BYTES = 1 << 16  # of a signature; ssh-keygen takes minutes for 10 MB
 LONGEST_WHY = 400  # characters of what ssh-keygen says, which names a file and its lines
 Answer = tuple[list[str] | None, str]  # ssh-keygen's lines, None where it refuses; what it says why
 ESSENTIALS = (  # keys of record.json
@@ -154,7 +155,9 @@ def signer_of(
 def _checked(archive: Path, record: RunRecord, signers: Path | None) -> tuple[Finding, str | None]:
     """Check a signature; MrbenchError for the first thing that does not hold."""
     path, signature = beside(archive)
-    raw, _ = read_bytes(path), read_bytes(signature)
+    raw, armored = read_bytes(path), read_bytes(signature)
+    if len(armored) > MOST_BYTES:
+        raise MrbenchError("is longer than a signature", "ask for the signed files", file=signature)
     ask = partial(_keygen, "-s", str(signature), message=raw)
     valid, why = ask("-Y", "check-novalidate", "-n", NAMESPACE)
     if not valid:
@@ -193,7 +196,7 @@ def _whose(
             text = f"signed by {shorten(name)} at {signed}, with {key}{more}"
             return _finding("note" if more else "ok", text), name
     why = why.replace(str(signers), signers.name)
-    text = f"{key} could not sign for {NAMESPACE} at {signed} ({why})"
+    text = f"{signers.name} does not let {key} sign for {NAMESPACE} at {signed} ({why})"
     raise MrbenchError(text, "ask who signed it, or read the signers' file")
 
 
