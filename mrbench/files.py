@@ -100,7 +100,9 @@ def in_place_of(path: Path, *, private: bool = False) -> Iterator[IO[bytes]]:
             yield file
             file.close()
             beside.replace(path)
-        except BaseException:
+        except BaseException as exc:
+            if isinstance(exc, OSError) and exc.errno in FULL:  # a failed write names no file
+                exc.filename = str(path)
             for undo in (file.close, beside.unlink):  # on a full disk close() fails once more
                 with contextlib.suppress(OSError):
                     undo()
@@ -116,9 +118,9 @@ def unfinished(folder: Path, older_than_s: float) -> Iterator[Path]:
                 yield path
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 REMEDIES = {
-    errno.ENOSPC: "free space there, or choose another place",
-    errno.EDQUOT: "free space there, or choose another place",
+    **dict.fromkeys(FULL, "free space there, or choose another place"),
     errno.EFBIG: "allow larger files (ulimit -f)",
     errno.EACCES: "ask for the permission, or choose another path",
     errno.EPERM: "ask for the permission, or choose another path",
@@ -135,7 +137,8 @@ REMEDIES = {
 def translated(exc: OSError) -> MrbenchError:
     """Return what the system refused in one line, with what to do about it."""
     remedy = REMEDIES.get(exc.errno or 0, "correct the path")
-    return MrbenchError(str(exc.strerror or exc), remedy, file=exc.filename)
+    file = exc.filename2 if exc.errno in FULL and exc.filename2 else exc.filename  # of a copy
+    return MrbenchError(str(exc.strerror or exc), remedy, file=file)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,8 @@
 """What fails after the window costs no number: it is printed, and the record finished later."""
 
+import contextlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from keptruns import kept_run
+from mrbench.files import translated
 from toy import as_a_user, commit_all, edit, make_suite, mrbench, records
 from waiting import wait_for
 
@@ -66,6 +70,32 @@ def commit_of(toy: Path) -> None:
     new = commit_all(toy.parents[1] / "upstream")
     old = toy.read_text().partition("commit: ")[2][:40]
     edit(toy, old, new)
+
+
+@pytest.mark.parametrize(
+    "command", ["report -o FILE KEPT", "register --repeat 2 -o FILE --recipe TOY", "copy"]
+)
+def test_the_file_that_a_full_disk_has_no_room_for_is_named(
+    command: str, toy: Path, tmp_path: Path, small_disk: Path
+) -> None:
+    with contextlib.suppress(OSError), (small_disk / "filled").open("wb", buffering=0) as out:
+        while True:
+            out.write(bytes(4096))
+    file = small_disk / "mine"
+    if command == "copy":
+        with pytest.raises(OSError) as caught:  # noqa: PT011 - whose text is looked at
+            shutil.copyfile(small_disk / "filled", file)
+        told = f"mrbench: {translated(caught.value)}\n"
+    else:
+        words = [
+            {"FILE": file, "TOY": toy, "KEPT": kept_run("smoke", "detectron2")}.get(word, word)
+            for word in command.split()
+        ]
+        told = mrbench(*words, cwd=tmp_path).stderr
+    assert told.startswith(f"mrbench: {file}: ")
+    assert "No space left on device" in told
+    assert "--runs" not in told
+    assert told.count("\n") == 1
 
 
 def test_a_full_disk_keeps_the_record_and_not_the_number(

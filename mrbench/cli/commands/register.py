@@ -10,9 +10,8 @@ from mrbench.cli.arguments import add_aggregate, add_json, add_margin, add_plans
 from mrbench.cli.commands import Command
 from mrbench.cli.values import rounds
 from mrbench.errors import MrbenchError
-from mrbench.files import digest_of
+from mrbench.files import digest_of, refusal, write_whole
 from mrbench.model.registration import FORMAT
-from mrbench.record import rundir
 from mrbench.run.recorder import now
 from mrbench.text import counted, printable
 
@@ -62,7 +61,8 @@ def main(args: argparse.Namespace) -> int:
     }
     made["digest"] = digest_of(made)
     text = json.dumps(made, indent=1, sort_keys=True) + "\n"
-    rundir.write(args.output, text)
+    with refusal("written", args.output, "make room there, or name another file"):
+        write_whole(args.output, text.encode())
     if args.json:
         print(text, end="")
         return 0
