@@ -212,6 +212,7 @@ EVIL = [
     (member("a/train.log", type=tarfile.LNKTYPE, linkname="../x"), "is not a plain file"),
     (member("a/train.log", type=tarfile.FIFOTYPE), "is not a plain file"),
     (member("a/train.log", type=tarfile.CHRTYPE), "is not a plain file"),
+    (member("b/train.log"), "holds 'b/train.log' beside its run"),
 ]
 
 

@@ -131,6 +131,10 @@ def unpack(path: Path, into: Path) -> Path:
     folders = [p.parent for p in sorted(into.rglob("record.json")) if "kept" not in p.parts]
     if len(folders) != 1:
         raise _refusal(path, f"holds {len(folders)} runs instead of one")
+    for file in into.rglob("*"):
+        if file.is_file() and folders[0] not in file.parents:  # nothing would look at it
+            name = ascii(str(file.relative_to(into)))
+            raise _refusal(path, f"holds {shorten(name)} beside its run")
     return folders[0]
 
 
