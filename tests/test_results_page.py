@@ -100,6 +100,7 @@ def test_levels_are_what_was_done_to_check_a_number(built: Path) -> None:
 def test_each_number_leads_to_its_archive_and_its_command(built: Path, repository: Path) -> None:
     page = (built / "index.html").read_text()
     found = _results(built)
+    assert f"<summary>All runs: {len(found['archives'])}</summary>" in page
     for name in found["archives"]:
         assert f'href="{name}"' in page
         assert (built / name).read_bytes() == (repository / name).read_bytes()
