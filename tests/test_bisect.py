@@ -155,6 +155,22 @@ def test_a_full_disk_is_no_fault_of_a_commit(tmp_path: Path, git: Callable[..., 
     assert "--resume" in last
 
 
+def test_a_good_commit_that_a_rule_stops_later_ends_the_search_without_an_answer(
+    tmp_path: Path, git: Callable[..., str]
+) -> None:
+    rise = "for i in range(10, 61, 10): print(f'iter: {i} loss: {i**9} time: 0.003000')"
+    later = f"import pathlib\nif pathlib.Path('TURNS').exists():\n    {rise}\n    raise SystemExit"
+    middle = f"import pathlib\npathlib.Path('TURNS').touch()\n{SLOW}"
+    history = History(tmp_path, git, [f"{later}\n{FAST}", middle, SLOW])
+    suite = tmp_path / "toys" / "suite.yaml"
+    edit(suite, "last: 40", "last: 50")
+    edit(suite, "rules:\n", "rules:\n  - {rule: loss, at_most: 10, reason: it trains}\n")
+    done = history.search()
+    assert done.returncode == 8, done.stderr
+    assert "invalid 3 times in pair 2" in done.stderr
+    assert "--resume" in done.stderr.splitlines()[-1]
+
+
 def test_its_help_shows_nothing_that_it_refuses(tmp_path: Path) -> None:
     said = mrbench("bisect", "--help", cwd=tmp_path).stdout
     assert "--impl NAME  " in said

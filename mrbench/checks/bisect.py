@@ -19,7 +19,7 @@ from mrbench.checks.ab import AbTest, Pairs, Side, StoppedError
 from mrbench.checks.ab_words import change
 from mrbench.checks.baseline.words import share
 from mrbench.checks.reporters import exit_code
-from mrbench.errors import MrbenchError, RecipeError, UnavailableError
+from mrbench.errors import Inconclusive, MrbenchError, RecipeError, UnavailableError
 from mrbench.measure.sequential import FEWEST, Terms
 from mrbench.model.finding import Finding, Outcome
 from mrbench.model.inputs import PACKAGE, Source
@@ -170,7 +170,9 @@ class Search:
         test = self._test(self._good, side, margin, resume=self._resume)
         said = self._outcome(test)
         if test.stopped == "old":
-            raise StoppedError(said.text, GO_ON)
+            invalid = said.outcome == "inconclusive"  # by a rule of its suite, however often made
+            code = Inconclusive.exit_code if invalid else StoppedError.exit_code
+            raise StoppedError(said.text, GO_ON, code)
         mark: Mark = MARKS[test.judgement.verdict] if test.judgement else "skip"
         outcome: Outcome = "not checked" if mark == "skip" else "ok"
         text = f"{side.label}: {mark}: {said.text}"
