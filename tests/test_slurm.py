@@ -56,7 +56,6 @@ def test_a_run_is_measured_as_a_local_one(toy: Path, tmp_path: Path) -> None:
     assert any(line.startswith("mrbench==") for line in record["environment"]["frozen"])
     assert record["slurm"]["job"].isdecimal()
     assert record["slurm"]["state"] == "COMPLETED"
-    assert "of 1 that wait" in done.stderr
     (folder,) = (tmp_path / "runs").glob("*/*/*")
     left = {path.name for path in folder.iterdir()}
     assert {"job.sh", "slurm.json", "train.log", "train.stamps", "plan.json"} <= left
@@ -70,6 +69,18 @@ def test_a_run_is_measured_as_a_local_one(toy: Path, tmp_path: Path) -> None:
         "CUDA_VISIBLE_DEVICES"
         not in record["machine"]["variables"].keys() ^ here["machine"]["variables"].keys()
     )
+
+
+def test_a_job_that_waits_is_told_with_its_place(toy: Path, tmp_path: Path, slurm: Cluster) -> None:
+    wanted = ("--parsable", "-N4", "--exclusive", "--export=NONE", "-o/dev/null")
+    before = slurm.ask("sbatch", *wanted, "--wrap=sleep 1000").strip()
+    wait_for(lambda: slurm.ask("squeue", "-h", "-o%T", "-j", before).strip() == "RUNNING")
+    told = tmp_path / "told"
+    words = [sys.executable, "-m", "mrbench", "run", "--executor", "slurm", "--recipe", str(toy)]
+    with told.open("w") as file, subprocess.Popen(words, cwd=tmp_path, stderr=file) as running:
+        wait_for(lambda: ", 1 of 1 that wait" in told.read_text())
+        slurm.ask("scancel", before)
+    assert running.returncode == 0, told.read_text()
 
 
 def test_training_finds_its_gpus_and_no_batch_system(toy: Path, tmp_path: Path) -> None:
