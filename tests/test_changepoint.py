@@ -56,6 +56,13 @@ def test_a_drift_is_called_gradual() -> None:
     assert 0.88 < drift.low_ratio < math.exp(-0.1) < drift.high_ratio < 0.93
 
 
+@pytest.mark.parametrize("count", [10, 20, 50])
+def test_a_decline_that_is_no_straight_line_is_a_drift(count: int) -> None:
+    (drift,) = find_steps([math.log1p(-0.2 * i / count) for i in range(count)]).steps
+    assert drift.gradual
+    assert drift.high_ratio < 0.85
+
+
 @pytest.mark.parametrize("count", range(8))
 def test_short_series_of_equal_values_have_no_change(count: int) -> None:
     assert places([0.3] * count) == []

@@ -189,6 +189,7 @@ class _Series:
         """Test the slope of [a, b); the change is that from its first to its last value."""
         n, (slope, rest) = b - a, self._line(a, b)
         wider, freedom = _alike(_correlation(rest, 2), n)
+        freedom = max(freedom, 2.0)  # what a curve leaves is all alike: with 1, none would be found
         change = slope * (n - 1)
         deviation = max(math.sqrt(sum(x * x for x in rest) / (n - 2)), self.least)
         error = wider * deviation * (n - 1) / math.sqrt(n * (n * n - 1) / 12)
