@@ -6,7 +6,8 @@ import signal
 import site
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mrbench.launch.gpus import inspect
@@ -61,21 +62,16 @@ class Beside:
         """
         if root is None:
             return
-        # A Ctrl-C waits until the program is known: an unknown one would write behind the record.
-        held = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
-        try:
+        with _uninterrupted(), contextlib.suppress(OSError):
             # without it, its file is missing, which the summary tells
-            with contextlib.suppress(OSError):
-                self._process = subprocess.Popen(
-                    command(self._file, root, *self._options, *(["--itself"] if apart else [])),
-                    stdin=subprocess.DEVNULL if apart else subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    env={**os.environ, **self._variables},
-                    start_new_session=True,  # Ctrl-C on the terminal is for mrbench alone
-                )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, held)
+            self._process = subprocess.Popen(
+                command(self._file, root, *self._options, *(["--itself"] if apart else [])),
+                stdin=subprocess.DEVNULL if apart else subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **self._variables},
+                start_new_session=True,  # Ctrl-C on the terminal is for mrbench alone
+            )
 
     def stop(self) -> None:
         """Let it look once more, and end it; may be called twice."""
@@ -89,6 +85,23 @@ class Beside:
                 process.wait(STOP_S)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold a Ctrl-C back: a program that is not known yet would write behind the run's record."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no signal is handled here
+        return
+    held: list[int] = []
+    before = {n: signal.signal(n, lambda number, _: held.append(number)) for n in ENDINGS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for each in held:
+        signal.raise_signal(each)
 
 
 def start_apart(file: Path, *, gpus: bool) -> None:

@@ -8,7 +8,6 @@ ends when standard input does, if that is a pipe or a socket, or the process tha
 import contextlib
 import os
 import select
-import signal
 import stat
 import time
 from pathlib import Path
@@ -177,7 +176,6 @@ def watch(observer: Observer, orders: int) -> str:
 
 def main(words: list[str]) -> None:
     """Carry out what __main__ tells."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # held while it was started
     path, root = words[0], int(words[1])
     before = None
     if "--before" in words:
