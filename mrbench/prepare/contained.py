@@ -5,6 +5,7 @@ import marshal
 import os
 import select
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from typing import IO, Literal
@@ -17,6 +18,28 @@ from mrbench.prepare import shim_process
 SHORT_OF_MEMORY = "look for a lack of memory"
 WAKE_S = 0.5
 PATIENCE_S = 45.0  # beyond the grace period: the shim itself gives up after 30 s
+# SIGALRM: by it, one that came in a __del__ comes once more (cli/__init__.py)
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold a Ctrl-C back, whichever thread it reaches, until the block is left."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no signal is handled here
+        return
+    held: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in INTERRUPTS}
+    taken = {number: handler for number, handler in handlers.items() if callable(handler)}
+    try:
+        for number in taken:
+            signal.signal(number, lambda each, _: held.append(each))
+        yield
+    finally:
+        for number, handler in taken.items():
+            signal.signal(number, handler)
+        for each in held:
+            signal.raise_signal(each)
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,24 +111,16 @@ class Contained:
         """Ask for the job's end, and wait until nothing of it is left.
 
         A shim that does not end one in time, as it can, is killed; the kernel ends the job then.
-        A Ctrl-C is raised afterwards: the shim still writes down how the job ended, and who reads
-        that must not come before.
+        A Ctrl-C waits for that: the shim still writes down how the job ended, and who reads that
+        must not come before.
         """
         until_s = time.monotonic() + grace_s + PATIENCE_S
-        interrupt: KeyboardInterrupt | None = None
-        ended = False
-        while not ended:
-            try:
-                self.stop("enough")
+        with uninterrupted(), self._reports:
+            self.stop("enough")
+            while not self.ended(WAKE_S):
                 if time.monotonic() > until_s:
                     self._shim.kill()
-                ended = self.ended(WAKE_S)
-            except KeyboardInterrupt as exc:
-                interrupt = exc
-        self._shim.wait()
-        self._reports.close()
-        if interrupt:
-            raise interrupt
+            self._shim.wait()
 
     def ended(self, wait_s: float) -> bool:
         """Wait at most so long for the end; tell whether it has come."""

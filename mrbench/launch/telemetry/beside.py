@@ -2,18 +2,16 @@
 
 import contextlib
 import os
-import signal
 import site
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mrbench.launch.gpus import inspect
+from mrbench.prepare.contained import uninterrupted
 
 PROGRAM = Path(__file__).with_name("__main__.py")
-ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_S = 10.0  # on a busy machine it may not have begun; a driver that hangs keeps nobody longer
 
 
@@ -62,8 +60,9 @@ class Beside:
         """
         if root is None:
             return
-        with _uninterrupted(), contextlib.suppress(OSError):
-            # without it, its file is missing, which the summary tells
+        # A program that is not known yet would write behind the run's record. Without it, its file
+        # is missing, which the summary tells.
+        with uninterrupted(), contextlib.suppress(OSError):
             self._process = subprocess.Popen(
                 command(self._file, root, *self._options, *(["--itself"] if apart else [])),
                 stdin=subprocess.DEVNULL if apart else subprocess.PIPE,
@@ -85,23 +84,6 @@ class Beside:
                 process.wait(STOP_S)
             except subprocess.TimeoutExpired:
                 process.kill()
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold a Ctrl-C back: a program that is not known yet would write behind the run's record."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # no signal is handled here
-        return
-    held: list[int] = []
-    before = {n: signal.signal(n, lambda number, _: held.append(number)) for n in ENDINGS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    for each in held:
-        signal.raise_signal(each)
 
 
 def start_apart(file: Path, *, gpus: bool) -> None:
