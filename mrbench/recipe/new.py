@@ -5,7 +5,6 @@ What cannot be known is filled in so that the recipe can be read and planned, an
 
 import re
 import shlex
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -13,7 +12,7 @@ from msgspec import structs
 
 from mrbench.errors import PlaceholderError, RecipeError
 from mrbench.measure.proposal import ANY_STEPS, LAST, Proposal, fitting_window
-from mrbench.model.inputs import Environment, Source
+from mrbench.model.inputs import OWN_PYTHON, Environment, Source
 from mrbench.model.recipe import Guards, Launch, Recipe
 from mrbench.model.suite import Accelerator, Hardware, Rule, Suite
 from mrbench.model.work import Unit
@@ -94,7 +93,7 @@ MORE: Mapping[str, str] = {
 To pin the packages and let mrbench install them, put this in place of the line above, and let
 `mrbench lock --recipe NAME.yaml` write the lock:
   kind: venv
-  python: "{sys.version_info[0]}.{sys.version_info[1]}"
+  python: "{OWN_PYTHON}"
   requirements: [torch==2.8.0, numpy==2.3.2]
   lock: NAME.lock""",
     "launch": """\
