@@ -18,7 +18,7 @@ def page() -> str:
 
 
 def _section(name: str, suite: Suite) -> str:
-    of = f"{suite.hardware.count} x {suite.hardware.name}, window {suite.window}"
+    of = f"{suite.hardware}, window {suite.window}"
     text = f"\n## {name}\n\n{suite.title}: {suite.model}; {of}.\n\n{suite.notes}\n"
     if rows := [_row(name, impl) for impl in implementations(name)]:
         text += "\n| row | source | licence | notes |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"

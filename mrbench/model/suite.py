@@ -21,6 +21,10 @@ class Hardware(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Annotated[str, doc("Name of the accelerator, e.g. NVIDIA V100.")]
     notes: Annotated[str, doc("What else matters of the machine, in words, e.g. with NVLink.")] = ""
 
+    def __str__(self) -> str:
+        """Return `8 x NVIDIA V100`."""
+        return f"{self.count} x {self.name}"
+
 
 class Reference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A published table: throughput by implementation, with its source."""

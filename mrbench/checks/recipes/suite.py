@@ -37,7 +37,7 @@ def check_suite(path: Path) -> Iterator[Finding]:
         text = f"`order` names {', '.join(gone)}, of which there is no recipe"
         yield checked.finding("suite", text, NO_RECIPE, "order")
     else:
-        text = f"window {suite.window}, {suite.hardware.count} x {suite.hardware.name}"
+        text = f"window {suite.window}, {suite.hardware}"
         yield checked.ok("suite", f"{text}, {counted(len(there) - 1, 'recipe')}")
     for i, each in enumerate(suite.differences):
         if unknown := [one for one in each.of if one not in recipes]:

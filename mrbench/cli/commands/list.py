@@ -53,7 +53,7 @@ def _as_json(name: str, suite: Suite, files: Sequence[RecipeFile]) -> dict[str, 
     return {
         "title": suite.title,
         "window": str(suite.window),
-        "hardware": _hardware(suite),
+        "hardware": str(suite.hardware),
         "implementations": [
             {
                 "name": file.name,
@@ -72,10 +72,6 @@ def _as_json(name: str, suite: Suite, files: Sequence[RecipeFile]) -> dict[str, 
     }
 
 
-def _hardware(suite: Suite) -> str:
-    return f"{suite.hardware.count} x {suite.hardware.name}"
-
-
 def _formerly(name: str) -> list[str]:
     return [old for old, current in load.ABSORBED.items() if current == name]
 
@@ -86,7 +82,7 @@ def _of_rules(rules: Mapping[str, PublishedRule]) -> str:
 
 
 def _as_text(name: str, suite: Suite, files: Sequence[RecipeFile]) -> str:
-    lines = [f"{name}: {suite.title}", f"  {_hardware(suite)}, window {suite.window}"]
+    lines = [f"{name}: {suite.title}", f"  {suite.hardware}, window {suite.window}"]
     if formerly := _formerly(name):
         lines.append(f"  has taken in {', '.join(formerly)}, whose name goes on working")
     for file in files:

@@ -227,7 +227,7 @@ def _chapter(chapter: Chapter, key: str, most: int) -> PageChapter:
         lead=lead(chapter.rows, one_model=suite.one_model),
         rate=rate_name(chapter.unit),
         about=f"{suite.model}. Measured: iterations {_windows(newest)}."
-        f" Suite's hardware: {suite.hardware.count} x {suite.hardware.name}.",
+        f" Suite's hardware: {suite.hardware}.",
         parts=parts,
         empty=empty,
         used=[header(column, chapter.rows) for column in used.values()],
