@@ -104,15 +104,15 @@ def add_recipes(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
     add_recipe(parser, "recipe files to use instead of the suite's")
 
 
-def add_impl(parser: argparse.ArgumentParser, purpose: str) -> None:
+def add_impl(parser: argparse.ArgumentParser, purpose: str, nargs: int | str = "+") -> None:
     """Add --impl."""
-    parser.add_argument("--impl", nargs="+", action=Names, metavar="NAME", help=purpose)
+    parser.add_argument("--impl", nargs=nargs, action=Names, metavar="NAME", help=purpose)
 
 
-def add_recipe(parser: argparse.ArgumentParser, purpose: str) -> None:
+def add_recipe(parser: argparse.ArgumentParser, purpose: str, nargs: int | str = "+") -> None:
     """Add --recipe."""
     parser.add_argument(
-        "--recipe", nargs="+", action="extend", type=Path, metavar="FILE", help=purpose
+        "--recipe", nargs=nargs, action="extend", type=Path, metavar="FILE", help=purpose
     )
 
 
@@ -230,15 +230,10 @@ def add_gpus(parser: argparse.ArgumentParser) -> None:
 def add_set(
     parser: argparse.ArgumentParser,
     told: str = "value of a parameter of the recipes, or several: each combination is run",
+    metavar: str = "NAME=VALUE,...",
 ) -> None:
     """Add --set."""
-    parser.add_argument(
-        "--set",
-        type=setting,
-        action="append",
-        metavar="NAME=VALUE,...",
-        help=told,
-    )
+    parser.add_argument("--set", type=setting, action="append", metavar=metavar, help=told)
 
 
 def add_plans(parser: argparse.ArgumentParser) -> None:

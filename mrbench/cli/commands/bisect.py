@@ -1,15 +1,14 @@
 """`mrbench bisect`: the commit that made a training slower."""
 
 import argparse
-from pathlib import Path
 
 from mrbench.checks.ab import Side
 from mrbench.checks.bisect import Search
 from mrbench.cli import choice
-from mrbench.cli.arguments import Names, add_places, add_suite_option
+from mrbench.cli.arguments import add_impl, add_places, add_recipe, add_set, add_suite_option
 from mrbench.cli.commands import Command
 from mrbench.cli.sides import SHORT, add_test, run_test, side, sides
-from mrbench.cli.values import commit, setting
+from mrbench.cli.values import commit
 from mrbench.errors import RecipeError
 from mrbench.measure.sequential import MOST, Terms
 
@@ -31,18 +30,13 @@ mrbench bisect --recipe mine.yaml --good SHA --bad SHA --margin 2%""",
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of `mrbench bisect`."""
     add_suite_option(parser)
-    purpose = "implementation of the suite"
-    parser.add_argument("--impl", nargs=1, action=Names, metavar="NAME", help=purpose)
-    purpose = "recipe file to use instead of the suite's"
-    parser.add_argument(
-        "--recipe", nargs=1, action="extend", type=Path, metavar="FILE", help=purpose
-    )
+    add_impl(parser, "implementation of the suite", nargs=1)
+    add_recipe(parser, "recipe file to use instead of the suite's", nargs=1)
     add_places(parser)
     for name, told in {"--good": "fast commit", "--bad": "later, slow commit"}.items():
         text = f"a {told} (40 hex digits)"
         parser.add_argument(name, type=commit, required=True, metavar="SHA", help=text)
-    purpose = "value of a parameter of the recipe"
-    parser.add_argument("--set", type=setting, action="append", metavar="NAME=VALUE", help=purpose)
+    add_set(parser, "value of a parameter of the recipe", "NAME=VALUE")
     told = "go on with the tests that an interrupted search left in the folder of runs"
     add_test(parser, told, MOST)
 
