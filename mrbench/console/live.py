@@ -195,9 +195,9 @@ class LiveReporter:
 
     def _read_gauges(self) -> None:
         state = self._state
-        plan = state.start.record.plan if state.start else None
-        if state.start and plan and plan.accelerator == "gpu":
-            state.gauges = read_gauges(state.start.telemetry, plan.gpus)
+        start = state.start
+        if start and start.record.plan.accelerator == "gpu":
+            state.gauges = read_gauges(start.telemetry, start.record.plan.gpus)
         state.beat += 1
 
     def _draw(self) -> None:

@@ -142,8 +142,11 @@ def _wrong_noise(entry: BaselineEntry, sample: Sample) -> dict[str, str]:
 
 def _facts(provenance: Mapping[str, str]) -> dict[str, str]:
     """Return facts, maybe of an older baseline, in order of the names that they have today."""
-    names = {".".join(OLD_NAMES.get(n, n) for n in key.split(".")): key for key in provenance}
-    return {name: provenance[names[name]] for name in sorted(names)}
+    facts = {
+        ".".join(OLD_NAMES.get(name, name) for name in key.split(".")): text
+        for key, text in provenance.items()
+    }
+    return dict(sorted(facts.items()))
 
 
 def _shared(entries: tuple[BaselineEntry, ...]) -> dict[str, str]:

@@ -96,10 +96,10 @@ def _entry(key: Key, repeats: ValidRuns) -> BaselineEntry:
 def _changed(name: str, old: BaselineEntry, repeats: ValidRuns, terms: Terms, why: str) -> Change:
     fresh = _entry(old.key, repeats)
     forbid = forbidding(old.provenance, repeats.facts)
-    entry = fresh if forbid else _with_noise(old, fresh)
-    refusals = [f"may not be compared: {why}" for why in forbid[:1]] or [
-        *_slower(old, fresh, terms)
-    ]
+    if forbid:
+        entry, refusals = fresh, [f"may not be compared: {forbid[0]}"]
+    else:
+        entry, refusals = _with_noise(old, fresh), [*_slower(old, fresh, terms)]
     if refusals:  # it is only taken with a reason, and begins anew
         now = replace(fresh.now, why=why)
         entry = replace(entry, now=now, anchor=now)
