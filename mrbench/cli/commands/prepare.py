@@ -12,6 +12,7 @@ from mrbench.cli.commands import Command
 from mrbench.console import make_reporter
 from mrbench.errors import MrbenchError
 from mrbench.model.job import PreparedRun, Workspace
+from mrbench.model.places import Places
 from mrbench.model.reporter import Reporter
 from mrbench.prepare import job, run_copy, source
 from mrbench.prepare.mirror import base
@@ -70,8 +71,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Make checkouts, environments and links, and print where they are."""
+    args.gpus = args.window = args.commit = None
+    planned, places = choice.plans(args), choice.places(args)
     with make_reporter(quiet=args.quiet) as reporter:
-        rows, code = _prepare(args, reporter)
+        rows, code = _prepare(planned, places, reporter, checkout_only=args.checkout_only)
     if args.json:
         print_json(rows)
     else:
@@ -79,10 +82,10 @@ def main(args: argparse.Namespace) -> int:
     return code
 
 
-def _prepare(args: argparse.Namespace, reporter: Reporter) -> tuple[list[Preparation], int]:
+def _prepare(
+    planned: choice.Planned, places: Places, reporter: Reporter, *, checkout_only: bool
+) -> tuple[list[Preparation], int]:
     """Prepare each plan; one failure does not stop the rest. Returns rows and the exit code."""
-    args.gpus = args.window = args.commit = None
-    planned, places = choice.plans(args), choice.places(args)
     rows, code = [], 0
     for plan, file in planned:
         row = Preparation(
@@ -90,7 +93,7 @@ def _prepare(args: argparse.Namespace, reporter: Reporter) -> tuple[list[Prepara
         )
         stage = functools.partial(reporter.stage, plan.label)
         try:
-            if args.checkout_only:
+            if checkout_only:
                 mirror = base.git_base(places.mirror)
                 _add(row, source.prepare(plan.source, file.patches, mirror, stage))
             else:
