@@ -70,6 +70,14 @@ def test_no_change_says_what_would_have_been_seen(
     assert "would mostly be found" in told
 
 
+def test_too_few_runs_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for count, have in ((1, "there is 1"), (2, "there are 2")):
+        write(tmp_path / str(count), rates(0)[:count])
+        assert cli.main(["history", "smoke", "--runs", str(tmp_path / str(count))]) == 0
+        told = capsys.readouterr().out
+        assert f"No change is shown. 6 runs are needed; {have}.\n" in told
+
+
 def test_noise_that_hides_everything_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -172,6 +172,7 @@ def test_a_line_that_was_never_finished_is_removed_by_the_next_run(tmp_path: Pat
         assert lock is not None
         told = verify(tmp_path, 0)
     assert any("line 4 was never finished" in text for text in told)
+    assert any(text.startswith("3 lines, each follows") for text in told)
     assert any("is not in it yet: it is under way" in text for text in told)
     assert list(ledger.settle(runs)) == [second.relative_to(runs).as_posix()]
     assert len(verify(tmp_path, 0)) == 3

@@ -102,6 +102,13 @@ def test_what_was_added_holds_and_has_one_place(made: Path, tmp_path: Path) -> N
         assert f"{paths[1]}: is there already: the same run" in done.stderr
 
 
+def test_keys_of_a_repository_without_commits_are_told(tmp_path: Path) -> None:
+    assert mrbench("results", "init", "new", cwd=tmp_path).returncode == 0
+    code, told = check(tmp_path / "new")
+    assert code == 0
+    assert "allowed_signers is not in the last commit, whose keys count -> commit it" in told
+
+
 def test_keys_that_are_not_committed_are_told(results: Path, keys: Path, git: Git) -> None:
     trust(results, keys, "bob")
     code, told = check(results)

@@ -320,6 +320,7 @@ def test_what_is_not_as_recorded_is_not_signed(unsigned: Desk, tmp_path: Path) -
     assert (done.returncode, done.stdout) == (7, "")
     (line,) = done.stderr.splitlines()
     assert "not signed: NOT as recorded: see " in line
+    assert ".;" not in line
     folder = mrbench("sign", tmp_path, "--key", "alice", cwd=unsigned.folder)
     assert folder.returncode == 2
     assert "no archive; pack a run with -o NAME.tar.gz" in folder.stderr

@@ -107,7 +107,7 @@ def sign(archive: Path, key: Path | None = None) -> tuple[Path, Path, str]:
         checked = verify(run)
     if checked.record is None or checked.exit_code:
         remedy = f"`mrbench verify {archive}` tells all"
-        raise CheckFailed(f"not signed: {checked.verdict}", remedy, file=archive)
+        raise CheckFailed(f"not signed: {checked.verdict.removesuffix('.')}", remedy, file=archive)
     statement = statement_of(checked.record, archive, time.strftime(TIME, time.gmtime()))
     files.write_whole(path, f"{json.dumps(statement, indent=1)}\n".encode())
     try:

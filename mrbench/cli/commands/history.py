@@ -105,7 +105,8 @@ def _last(series: History) -> str:
     said = f"{counted(len(series.changes), 'change')}." if series.changes else "No change is shown."
     if series.noise is None or series.detectable is None:
         count = len(series.runs)
-        return said + f" {2 * LEAST} runs are needed; there are {count}." * (count < 2 * LEAST)
+        have = "there is 1" if count == 1 else f"there are {count}"
+        return said + f" {2 * LEAST} runs are needed; {have}." * (count < 2 * LEAST)
     found = f"a slowdown of the newest {LEAST} runs by {100 * series.detectable:.1f} %"
     found += " would mostly be found."
     if series.detectable > USELESS:

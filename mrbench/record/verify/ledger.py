@@ -90,7 +90,7 @@ def chain(found: Sequence[Line]) -> Iterator[Finding]:
     findings, entries = list(_faults(found)), ledger.entries_of(found)
     yield from findings
     if entries and not count(findings, "failed"):
-        text = f"{counted(len(found), 'line')}, each follows the one before it"
+        text = f"{counted(len(entries), 'line')}, each follows the one before it"
         yield _ok(f"{text}; the last entry is {entries[-1].digest[:16]}")
 
 

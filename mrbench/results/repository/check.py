@@ -74,11 +74,12 @@ def check(root: Path, since: str = "") -> Sequence[Finding]:
             found.append(_finding(name, "history", text, "restore it"))
     with tempfile.TemporaryDirectory(prefix="mrbench-") as folder:
         signers = Path(folder, SIGNERS)
-        keys = commits.content(commits.since or "HEAD", SIGNERS) or b""
-        signers.write_bytes(keys)
+        keys = commits.content(commits.since or "HEAD", SIGNERS)
+        signers.write_bytes(keys or b"")
         verified = [*all_verified([root / path for path in archives], signers)]
-    if keys != rundir.read_bytes(root / SIGNERS):
-        text = f"is altered since {since or 'the last commit'}, whose keys count"
+    if (keys or b"") != rundir.read_bytes(root / SIGNERS):
+        how = "is not in" if keys is None else "is altered since"
+        text = f"{how} {since or 'the last commit'}, whose keys count"
         remedy = "read what it adds" if since else "commit it, and its own count"
         found.append(_finding(SIGNERS, "signature", f"{SIGNERS} {text}", remedy, "note"))
     new = {name.rpartition(ARCHIVE)[0] + ARCHIVE for name in changes}
