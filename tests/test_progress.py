@@ -65,6 +65,14 @@ def test_in_the_end_it_is_what_will_be_measured(plan: Plan) -> None:
     assert last.left_s == pytest.approx(right.seconds_per_iteration)
 
 
+def test_the_first_line_of_a_resumed_training_does_not_count_within_the_window(plan: Plan) -> None:
+    samples = [IterationSample(i, 20, 2.0, 0) for i in range(115, 2116, 20)]
+    samples[0] = samples[0]._replace(seconds=300.0, begins=True)
+    *_, last = shown(plan, samples)
+    assert last.throughput == pytest.approx(40)
+    assert last.throughput == measure(samples, plan.window, plan.work_per_iteration).throughput
+
+
 def test_the_rate_is_of_the_work_that_the_log_counts(plan: Plan) -> None:
     samples = [IterationSample(i, 1, 0.1, 0, work=16.0) for i in range(1, 2101)]
     *_, last = shown(plan, samples)

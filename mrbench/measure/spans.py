@@ -69,11 +69,11 @@ class Edges(msgspec.Struct):
     first: tuple[int | None, int | None] = (None, None)
     last: tuple[int | None, int | None] = (None, None)
 
-    def add(self, sample: IterationSample, window: Window, earliest: int) -> None:
-        """Add both ends of a sample's iterations. earliest: as of Process."""
-        for end in (sample.last - sample.count, sample.last):
-            if end >= min(window.first, earliest + 1):
-                self.first = _nearer(self.first, end, window.first)
+    def add(self, sample: IterationSample, window: Window) -> None:
+        """Add both ends of a sample's iterations; of a start that is left out, the last."""
+        ends = (sample.last - sample.count, sample.last)
+        for end in ends[1:] if _is_start(sample, window) else ends:
+            self.first = _nearer(self.first, end, window.first)
             self.last = _nearer(self.last, end, window.last)
 
     def nearest(self, window: Window) -> Window | None:
@@ -145,16 +145,23 @@ class Process(msgspec.Struct):
     previous: IterationSample | None = None
 
 
-def in_window(sample: IterationSample, window: Window, earliest: int = 0) -> bool:
+def in_window(sample: IterationSample, window: Window) -> bool:
     """Return whether a sample belongs to the window: most of its iterations lie in it.
 
-    The first of a process, behind its `earliest` iterations, must lie in it from its first one on:
-    the start, which may take as long as a hundred other iterations, is what a window leaves out.
+    The first of a process must lie in it from its first one on.
     """
-    began = sample.last - sample.count
-    if began == earliest < window.first:
+    if _is_start(sample, window):
         return False
-    return min(sample.last, window.last) - max(began, window.first) >= INSIDE * sample.count
+    inside = min(sample.last, window.last) - max(sample.last - sample.count, window.first)
+    return inside >= INSIDE * sample.count
+
+
+def _is_start(sample: IterationSample, window: Window) -> bool:
+    """Return whether a sample holds a process's start, and the window begins behind that.
+
+    The start, which may take as long as a hundred other iterations, is what a window leaves out.
+    """
+    return sample.begins and sample.last - sample.count < window.first
 
 
 def split_processes(
@@ -172,8 +179,8 @@ def split_processes(
     """
     process: Process | None = None
     behind = 0
-    for sample in samples:
-        began = sample.last - sample.count
+    for each in samples:
+        sample, began = each, each.last - each.count
         if process is not None and totals is not None:
             totals.close(process.tally, sample.ended_at)
         if process is None or sample.begins or began < process.latest:
@@ -182,13 +189,14 @@ def split_processes(
                 yield process
             work = None if sample.work is None else sample.work / sample.count
             process = Process(earliest=began, tally=Tally(began), began_at=behind, first_work=work)
-        if in_window(sample, window, process.earliest):
+            sample = each._replace(begins=True)
+        if in_window(sample, window):
             _add(process, sample, stamps, most)
         process.tally.add(sample)
         if totals is not None:
             totals.beyond = sample.last > totals.limit
         if math.isfinite(sample.seconds) or stamps is not None or sample.printed is not None:
-            process.edges.add(sample, window, process.earliest)
+            process.edges.add(sample, window)
         process.widest = max(process.widest, sample.count)
         process.latest = sample.last
         process.previous = sample
