@@ -10,7 +10,7 @@ all that is right.
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, takewhile
 from statistics import median
 from typing import NamedTuple
 
@@ -68,11 +68,12 @@ def find_steps(values: Sequence[float], least: float = SMALLEST) -> Steps:
             edges[i] = series.best(edges[i - 1], edges[i + 1])
         deviation, correlation = series.noise(edges)
         places = list(zip(edges, edges[1:], edges[2:], strict=False))
+        tested = (series.step(*place, correlation) for place in places)
         # most have one that does not hold, so that few are tested each time
-        if all(series.step(*place, correlation).p <= FALSE_ALARMS for place in places):
+        steps = list(takewhile(lambda step: step.p <= FALSE_ALARMS, tested))
+        if len(steps) == len(places):
             break
         edges.remove(min(places, key=lambda place: series.gain(*place))[1])
-    steps = [series.step(*place, correlation) for place in places]
     long = [(a, b) for a, b in pairwise(edges) if b - a >= 2 * LEAST]
     drifts = [series.drift(a, b) for a, b in long if series.drifts(a, series.best(a, b), b)]
     steps += [drift for drift in drifts if drift.p * (len(edges) - 1) <= FALSE_ALARMS]
