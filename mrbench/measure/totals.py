@@ -216,7 +216,7 @@ class Totals:
 
     def __init__(self, log: LogFormat, window: Window | None) -> None:
         self.kinds = _ANY if log.format is None else KINDS.get(log.format, ())
-        self.limit = math.inf if window is None else skip_after(window)
+        self.limit = skip_after(window)
         self.beyond = False
         self._printed: list[PrintedTotal] = []
         self._resized: list[Resized] = []

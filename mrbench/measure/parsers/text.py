@@ -36,14 +36,15 @@ def parse(
     blocks: Iterable[Block], options: base.Options, *, rule: base.TextFormat
 ) -> Iterator[IterationSample]:
     """Yield the samples of a log in which each mark is one line."""
-    limit = skip_after(options.window) if options.window else math.inf
     if options.log.epochs_from is not None:
         rule = msgspec.structs.replace(rule, epochs_from=options.log.epochs_from)
-    return to_samples(_marks(blocks, rule, limit), rule, options)
+    return to_samples(_marks(blocks, rule, skip_after(options.window)), rule, options)
 
 
-def skip_after(window: Window) -> int:
-    """Return the iteration behind which samples are skipped."""
+def skip_after(window: Window | None) -> float:
+    """Return the iteration behind which samples are skipped; infinity without a window."""
+    if window is None:
+        return math.inf
     return window.last + max(window.last - window.first, FOLLOWED)
 
 
