@@ -58,17 +58,13 @@ ANY_NUMBER = r"\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?"
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """How to parse a log, and what that finds in it.
 
-    known: the log has one of mrbench's formats. every_open: log.every is a stand-in, for the log
-    does not say how many iterations a line is about, so that there is no number. unit: of the work.
-    lines: how many lines tell of iterations; first and last of them. end: the last iteration.
-    measured: over `window`, with the work that the log states, else that which is known; differs:
-    the two, where they are not the same. columns: of a result file that mrbench does not know by
-    name. rejected: what was tried, and why it is not the value.
+    unit: of the work. lines: how many lines tell of iterations; first and last of them. end: the
+    last iteration. measured: over `window`, with the work that the log states, else that which is
+    known; differs: the two, where they are not the same. columns: of a result file that mrbench
+    does not know by name. rejected: what was tried, and why it is not the value.
     """
 
     log: LogFormat
-    known: bool
-    every_open: bool = False
     unit: Unit
     lines: int
     first: str
@@ -79,6 +75,19 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     differs: tuple[float, float] | None = None
     columns: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether the log has one of mrbench's formats."""
+        return self.log.format is not None
+
+    @property
+    def every_open(self) -> bool:
+        """Whether log.every is a stand-in.
+
+        Then the log does not say how many iterations a line is about, and there is no number.
+        """
+        return self.log.every is not None
 
 
 def propose(path: Path, *, known: PartlyKnown = NOTHING) -> Proposal | None:
@@ -186,20 +195,16 @@ def _doubt(proposal: Proposal, lines: int, *, sure: bool) -> str | None:
 
 
 def _described(path: Path, log: LogFormat, work: KnownWork) -> Proposal:
-    known = log.format is not None
-    every_open = known and log.every is not None
     ends, end, step = [], 0, 1
     for sample in _samples(path, log):
         ends.append(sample.ended_at)
         end, step = max(end, sample.last), sample.count
     where = fitting_window(max(end, 1), step)
-    measured = None if every_open else _measured(path, log, work, where)
+    measured = _measured(path, log, work, where) if log.every is None else None  # a stand-in
     told, stated = measured and measured.work_per_iteration, work.per_iteration
     differ = told and stated and abs(told / stated - 1) > CONFIRMED
     return Proposal(
         log=log,
-        known=known,
-        every_open=every_open,
         unit=work.unit,
         lines=len(ends),
         first=_line_at(path, ends[0]) if ends else "",
