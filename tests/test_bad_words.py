@@ -110,7 +110,7 @@ def test_the_parser_takes_words_or_refuses_them_in_one_line(words: list[str]) ->
         ("run --suite demo --weights junk", 4, "--weights junk: no such folder", "check the path"),
         ("run --suite demo --mirror gone", 4, "--mirror gone: no such folder", "check the path"),
         ("run --suite demo --runs junk", 4, "junk is a file, and no folder", "name --runs DIR"),
-        ("run demo --data synthetic", 2, "changes nothing: minimask draw", "leave it out"),
+        ("run demo --data synthetic", 2, "changes nothing: minimask draws", "leave it out"),
         ("run tokens --data synthetic", 2, "--data synthetic changes nothing", "leave it out"),
         ("run today --data synthetic:99999999999", 2, "draw at most 1,000,000 images", HELP),
         ("doctor --gpus 0 --suite demo", 2, "--gpus 0", "give at least 1"),

@@ -66,9 +66,12 @@ def require_drawn(files: Sequence[RecipeFile], word: str) -> None:
     data = [file.recipe.data for file in files]
     if any(each is not None and each.synthetic is None for each in data):
         return
-    which = ", ".join(dict.fromkeys(file.name for file in files))
+    names = tuple(dict.fromkeys(file.name for file in files))
     what = "draw images of their own" if any(data) else "read no images"
-    raise RecipeError(f"--data {word} changes nothing: {which} {what}", "leave it out")
+    if len(names) == 1:
+        what = "draws images of its own" if any(data) else "reads no images"
+    text = f"--data {word} changes nothing: {', '.join(names)} {what}"
+    raise RecipeError(text, "leave it out")
 
 
 def _drawn(file: RecipeFile, word: str) -> RecipeFile:

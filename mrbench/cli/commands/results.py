@@ -39,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = actions.add_parser(
         "add",
         help="pack and sign runs, and put them in their places",
+        description="Pack and sign runs, put them in their places, and `git add` them. The"
+        " signature beside an archive comes along, unless --key is given.",
         examples="""\
 mrbench results add RUN --dir results
 mrbench results add run.tar.gz --no-sign
