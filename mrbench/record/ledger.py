@@ -181,7 +181,7 @@ def by_plan(runs: Path) -> Mapping[str, Mapping[str, Entries]]:
     return _by_plan(_read(runs))
 
 
-@functools.lru_cache(maxsize=4)  # each row of a table asks for it
+@functools.lru_cache(maxsize=64)  # each row of a table asks for it, of each folder of runs
 def _by_plan(raw: bytes) -> Mapping[str, Mapping[str, Entries]]:
     plans: dict[str, dict[str, Entries]] = {}
     for name, entries in by_run(_lines(raw)).items():
